@@ -1,0 +1,1 @@
+"""What turns tokens into tokens: torch and transformers live here."""

@@ -1,0 +1,167 @@
+"""Key/value cache with a slot per running sequence, read by every layer as one view without copying.
+
+Rows 0 .. decoding-1 belong to sequences that decode, the rows after them to prompts that are not complete yet. When a
+sequence leaves, the last row of its part moves into the hole: a batch is always a prefix of the rows.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers.cache_utils import Cache, CacheLayerMixin
+
+FIRST_ROWS = 4
+FIRST_LENGTH = 256
+
+
+class Aim:
+    """Which rows and positions the next forward pass writes and reads; shared by all layers."""
+
+    def __init__(self) -> None:
+        self.first = 0  # first row
+        self.rows = 0  # number of rows, = batch of the pass
+        self.positions: Tensor | None = None  # [rows] where each row's one new token goes; None: start..length
+        self.start = 0
+        self.length = 0  # positions read, from 0
+        self.capacity = (FIRST_ROWS, FIRST_LENGTH)  # rows, positions
+
+
+class SlotLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
+    """Keys and values of one layer, [rows, heads, positions, head size]."""
+
+    def __init__(self, aim: Aim) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._aim = aim
+
+    def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
+        """Allocate for heads and types as in the first states."""
+        self.keys = self._grown(None, key_states)
+        self.values = self._grown(None, value_states)
+        self.is_initialized = True
+
+    def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
+        """Write new states [batch, heads, new, head size]; return views of all that the batch may read."""
+        if not self.is_initialized:
+            self.lazy_initialization(key_states, value_states)
+        keys, values = self.stored()
+        return self._write(keys, key_states), self._write(values, value_states)
+
+    def grow(self) -> None:
+        """Follow the capacity of the aim."""
+        if self.is_initialized:
+            self.keys, self.values = (self._grown(kept, kept) for kept in self.stored())
+
+    def move(self, source: int, target: int, length: int) -> None:
+        """Copy the first positions of a row to another row and wipe the source."""
+        for kept in self.stored():
+            kept[target, :, :length] = kept[source, :, :length]
+        self.wipe(source, length)
+
+    def wipe(self, row: int, length: int) -> None:
+        """Zero a row: masked positions weigh nothing, but nothing times not-a-number is not a number."""
+        for kept in self.stored():
+            kept[row, :, :length] = 0
+
+    def forget(self) -> None:
+        """Give the memory back."""
+        self.keys = self.values = None
+        self.is_initialized = False
+
+    def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
+        """Length and offset of what is read; masks are built by the backend."""
+        return self._aim.length, 0
+
+    def get_seq_length(self) -> int:
+        """Position of the first new token in a prompt; rows that decode carry their own positions."""
+        return self._aim.start
+
+    def get_max_length(self) -> int:
+        """No maximum: the cache grows."""
+        return -1
+
+    def _write(self, kept: Tensor, fresh: Tensor) -> Tensor:
+        aim = self._aim
+        rows = kept[aim.first : aim.first + aim.rows]  # [batch, heads, positions, head size]
+        if aim.positions is None:
+            rows[:, :, aim.start : aim.length] = fresh
+        else:
+            rows[torch.arange(aim.rows, device=kept.device), :, aim.positions] = fresh[:, :, 0]
+        return rows[:, :, : aim.length]
+
+    def _grown(self, kept: Tensor | None, like: Tensor) -> Tensor:
+        rows, length = self._aim.capacity
+        # Zeros, not empty: see wipe. Pages that are never written cost no memory.
+        grown = torch.zeros((rows, like.shape[1], length, like.shape[3]), dtype=like.dtype, device=like.device)
+        if kept is not None:
+            grown[: kept.shape[0], :, : kept.shape[2]] = kept
+        return grown
+
+    def stored(self) -> tuple[Tensor, ...]:
+        """Keys and values, nothing before the first pass."""
+        return () if self.keys is None or self.values is None else (self.keys, self.values)
+
+
+class SlotCache(Cache):
+    """Cache of all layers.
+
+    Args:
+        layers: number of layers.
+        max_rows: most rows it grows to.
+        max_length: most positions it grows to.
+    """
+
+    def __init__(self, layers: int, max_rows: int, max_length: int) -> None:
+        self._aim = Aim()
+        self._limits = (max_rows, max_length)
+        self._slots = [SlotLayer(self._aim) for _ in range(layers)]
+        super().__init__(layers=list(self._slots))
+        self.forget()
+
+    def aim_at_prompt(self, row: int, start: int, stop: int) -> None:
+        """Prepare a pass over positions start..stop of one row."""
+        self._reserve(row + 1, stop)
+        self._aim.first, self._aim.rows = row, 1
+        self._aim.positions, self._aim.start, self._aim.length = None, start, stop
+
+    def aim_at_tokens(self, positions: Tensor) -> None:
+        """Prepare a pass over one new token in each of the first rows, at positions [rows]."""
+        length = int(positions.max()) + 1
+        self._reserve(len(positions), length)
+        self._aim.first, self._aim.rows = 0, len(positions)
+        self._aim.positions, self._aim.start, self._aim.length = positions, 0, length
+
+    def move(self, source: int, target: int, length: int) -> None:
+        """Move the first positions of a row to another row."""
+        for layer in self._slots:
+            layer.move(source, target, length)
+
+    def wipe(self, row: int, length: int) -> None:
+        """Zero the first positions of a row."""
+        for layer in self._slots:
+            layer.wipe(row, length)
+
+    def swap(self, one: int, other: int, length: int) -> None:
+        """Exchange the first positions of two rows."""
+        for layer in self._slots:
+            for kept in layer.stored():
+                kept[[one, other], :, :length] = kept[[other, one], :, :length]
+
+    def forget(self) -> None:
+        """Empty the cache and give its memory back."""
+        self._aim.capacity = (min(FIRST_ROWS, self._limits[0]), min(FIRST_LENGTH, self._limits[1]))
+        for layer in self._slots:
+            layer.forget()
+
+    def _reserve(self, rows: int, length: int) -> None:
+        has_rows, has_length = self._aim.capacity
+        if rows <= has_rows and length <= has_length:
+            return
+        # Doubling, so that growing costs one copy of every position in the long run.
+        self._aim.capacity = (
+            has_rows if rows <= has_rows else min(max(rows, 2 * has_rows), self._limits[0]),
+            has_length if length <= has_length else min(max(length, 2 * has_length), self._limits[1]),
+        )
+        for layer in self._slots:
+            layer.grow()

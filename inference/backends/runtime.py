@@ -1,0 +1,20 @@
+"""Prepares torch and transformers for a worker or a shell."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import torch
+from transformers.utils import logging as transformers_logging
+
+
+def prepare(device: str = "auto") -> str:
+    """Use all cores, keep transformers quiet, and return the torch device meant by `device`."""
+    torch.set_num_threads(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    quiet: Any = transformers_logging  # has no types
+    quiet.set_verbosity_error()
+    quiet.disable_progress_bar()
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return device

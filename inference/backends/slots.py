@@ -1,0 +1,212 @@
+"""A model size served from slots: prompts go in one by one, all running sequences decode in one pass."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import AutoModelForCausalLM
+
+from inference.backends.cache import SlotCache
+from inference.backends.sampling import Draw, choose
+from inference.backends.scoring import Score
+from inference.backends.vocabulary import Vocabulary
+from inference.contract import Function
+from inference.engine.backend import Sampled, Scored
+from inference.engine.request import Sequence
+from inference.engine.scheduler import Chunk, Plan
+
+
+class SlotBackend:
+    """Causal language model of transformers behind the engine's Backend.
+
+    A prompt is computed alone and in chunks of its own: batching prompts wins nothing on a CPU and would make
+    their numbers depend on the company.
+
+    Args:
+        folder: config, tokenizer and safetensors.
+        device: torch device.
+        dtype: of weights and cache; only float32 keeps the promise about seeds.
+        max_slots: sequences at once.
+        max_context: upper bound of prompt and completion together; the model's own limit may be lower.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        device: str = "cpu",
+        dtype: torch.dtype = torch.float32,
+        max_slots: int = 64,
+        max_context: int = 2048,
+    ) -> None:
+        self._device = torch.device(device)
+        self._model = _load(folder, dtype).to(self._device).eval()
+        self._vocabulary = Vocabulary(folder)
+        config = self._model.config.get_text_config()
+        self.context: int = min(config.max_position_embeddings, max_context)
+        self.end_ids = _end_ids(self._model, self._vocabulary)
+        self.memory_bytes: int = sum(each.nbytes for each in self._model.parameters())
+        self._cache = SlotCache(config.num_hidden_layers, max_slots, self.context)
+        self._rows: list[Sequence] = []  # row -> sequence; those that decode first
+        self._decoding = 0
+        self._scores: dict[Sequence, Score] = {}
+
+    def encode(self, prompt: str) -> list[int]:
+        """Token ids of a prompt; raises InvalidPromptError."""
+        return self._vocabulary.encode(prompt)
+
+    def decode(self, ids: list[int]) -> str:
+        """Text of token ids."""
+        return self._vocabulary.decode(ids)
+
+    @torch.inference_mode()
+    def step(self, plan: Plan) -> list[Sampled | Scored]:
+        """Run one step: every decoding sequence one token further, then the planned chunks."""
+        sequences, logits = self._decode_all() if plan.decode else ([], [])
+        scored = []
+        for chunk in plan.prefill:
+            last = self._prefill(chunk)  # [1, vocabulary]
+            if not chunk.is_last:
+                continue
+            if chunk.sequence.request.order.function is Function.SCORE:
+                scored.append(self._score_of(chunk.sequence))
+            else:
+                sequences.append(chunk.sequence)
+                logits.append(last)
+        return [*self._sample(sequences, logits), *scored]
+
+    @torch.inference_mode()  # the cache was made in inference mode and can only be written in it
+    def release(self, sequence: Sequence) -> None:
+        """Free the row of a sequence, and close the holes so that the rows stay together."""
+        self._scores.pop(sequence, None)
+        if sequence not in self._rows:
+            return
+        row = self._rows.index(sequence)
+        self._cache.wipe(row, _length(sequence))
+        if row < self._decoding:
+            self._decoding -= 1
+            row = self._fill(row, self._decoding)
+        self._fill(row, len(self._rows) - 1)
+        self._rows.pop()
+        if not self._rows:
+            self._cache.forget()  # an idle size keeps its weights, not its cache
+
+    def reset(self) -> None:
+        """Free every row."""
+        self._rows.clear()
+        self._scores.clear()
+        self._decoding = 0
+        self._cache.forget()
+
+    def _decode_all(self) -> tuple[list[Sequence], list[Tensor]]:
+        """One pass over the rows that decode; logits [rows, vocabulary]."""
+        sequences = self._rows[: self._decoding]
+        tokens = self._tensor([[sequence.last_token] for sequence in sequences])  # [rows, 1]
+        positions = self._tensor([sequence.position for sequence in sequences])  # [rows]
+        self._cache.aim_at_tokens(positions)
+        length = int(positions.max()) + 1
+        # A row reads its own positions only; what lies behind belongs to longer rows. [rows, 1, 1, length]
+        mask = (torch.arange(length, device=self._device) <= positions.unsqueeze(-1))[:, None, None]
+        return sequences, [self._forward(tokens, positions.unsqueeze(-1), mask)[:, -1]]
+
+    def _prefill(self, chunk: Chunk) -> Tensor:
+        """One pass over a chunk of a prompt; logits of its last token [1, vocabulary]."""
+        sequence, start, stop = chunk.sequence, chunk.start, chunk.stop
+        row = self._row_of(sequence)
+        self._cache.aim_at_prompt(row, start, stop)
+        prompt = sequence.request.prompt_ids
+        tokens = self._tensor([list(prompt[start:stop])])  # [1, chunk]
+        positions = torch.arange(start, stop, device=self._device)  # [chunk]
+        mask = (torch.arange(stop, device=self._device) <= positions.unsqueeze(-1))[None, None]  # [1, 1, chunk, stop]
+        is_score = sequence.request.order.function is Function.SCORE
+        logits = self._forward(tokens, positions.unsqueeze(0), mask, keep_all=is_score)
+        if is_score:
+            self._scores.setdefault(sequence, Score()).add(logits[0], prompt[start + 1 : stop + 1])
+        elif chunk.is_last:
+            self._let_decode(row)
+        return logits[:, -1]
+
+    def _forward(self, tokens: Tensor, positions: Tensor, mask: Tensor, *, keep_all: bool = False) -> Tensor:
+        """Logits [batch, kept, vocabulary] of tokens and positions [batch, new], mask [batch, 1, new, length]."""
+        output = self._model(
+            input_ids=tokens,
+            position_ids=positions,
+            attention_mask=mask,
+            past_key_values=self._cache,
+            use_cache=True,
+            logits_to_keep=0 if keep_all else 1,
+        )
+        logits: Tensor = output.logits
+        return logits
+
+    def _sample(self, sequences: list[Sequence], logits: list[Tensor]) -> list[Sampled]:
+        if not sequences:
+            return []
+        draws = [Draw(sequence.request.order.settings, sequence.sample, len(sequence.output)) for sequence in sequences]
+        choices = choose(torch.cat(logits), draws)
+        return [
+            Sampled(sequence, choice.token, choice.gap) for sequence, choice in zip(sequences, choices, strict=True)
+        ]
+
+    def _score_of(self, sequence: Sequence) -> Scored:
+        score, request = self._scores[sequence], sequence.request
+        if not score.is_sound:
+            return Scored(sequence, None)
+        return Scored(sequence, score.result(request.order.prompt, request.prompt_ids, self._vocabulary))
+
+    def _row_of(self, sequence: Sequence) -> int:
+        if sequence not in self._rows:
+            self._rows.append(sequence)
+        return self._rows.index(sequence)
+
+    def _let_decode(self, row: int) -> None:
+        """Count a row whose prompt is complete among those that decode, the first of the rest making room."""
+        first = self._decoding
+        if row != first:
+            length = max(_length(self._rows[row]), _length(self._rows[first]))
+            self._cache.swap(row, first, length)
+            self._rows[row], self._rows[first] = self._rows[first], self._rows[row]
+        self._decoding += 1
+
+    def _fill(self, hole: int, last: int) -> int:
+        """Move the row `last` into the hole; return the new hole."""
+        if hole != last:
+            self._cache.move(last, hole, _length(self._rows[last]))
+            self._rows[hole] = self._rows[last]
+        return last
+
+    def _tensor(self, numbers: list[int] | list[list[int]]) -> Tensor:
+        return torch.tensor(numbers, dtype=torch.int64, device=self._device)
+
+
+def _length(sequence: Sequence) -> int:
+    """Positions of the cache that a sequence may have written."""
+    return sequence.prefilled + len(sequence.output)
+
+
+def _load(folder: Path, dtype: torch.dtype) -> Any:
+    """Load the weights from safetensors only; raises ValueError when some are missing."""
+    loaded: Any = AutoModelForCausalLM.from_pretrained(
+        folder,
+        dtype=dtype,
+        attn_implementation="sdpa",
+        local_files_only=True,
+        trust_remote_code=False,
+        use_safetensors=True,
+        output_loading_info=True,
+    )
+    model, info = loaded
+    if info["missing_keys"] or info["mismatched_keys"]:
+        # transformers would serve random numbers in their place.
+        raise ValueError("the weight files do not hold every weight of the configuration")
+    return model
+
+
+def _end_ids(model: Any, vocabulary: Vocabulary) -> frozenset[int]:
+    """Token ids that end a text: those of the generation config and the tokenizer's own."""
+    configured = model.generation_config.eos_token_id
+    ids = configured if isinstance(configured, list) else [configured]
+    return frozenset(each for each in [*ids, vocabulary.end_id] if each is not None)

@@ -1,0 +1,1 @@
+"""The engine: requests, scheduler, loop and stream; logic without torch."""

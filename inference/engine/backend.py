@@ -1,0 +1,86 @@
+"""What computes for the loop: a backend per loaded model size, and the loader that brings them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from inference.contract import ScoreResult
+from inference.engine.request import Sequence
+from inference.engine.scheduler import Plan
+
+
+class InvalidPromptError(ValueError):
+    """A prompt that the model size cannot be given; the message is for the person who asked."""
+
+
+class LoadError(Exception):
+    """Weights that are not there, are not what their digest says, or do not fit; the message names no person's text."""
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """The next token of a sequence."""
+
+    sequence: Sequence
+    token: int | None  # None: the model's numbers were not finite
+    gap: float = float("inf")  # distance of the best choice to the second after noise; how close another was
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The result of a score, with its last chunk."""
+
+    sequence: Sequence
+    result: ScoreResult | None  # None: the model's numbers were not finite
+
+
+class Backend(Protocol):
+    """A loaded model size. Called by one thread at a time, except encode and decode."""
+
+    @property
+    def context(self) -> int:
+        """Tokens of prompt and completion together."""
+        ...
+
+    @property
+    def end_ids(self) -> frozenset[int]:
+        """Token ids that end a text."""
+        ...
+
+    @property
+    def memory_bytes(self) -> int:
+        """Memory of the weights."""
+        ...
+
+    def encode(self, prompt: str) -> list[int]:
+        """Token ids of a prompt, at least one; raises InvalidPromptError."""
+        ...
+
+    def decode(self, ids: list[int]) -> str:
+        """Text of token ids, special tokens left out."""
+        ...
+
+    def step(self, plan: Plan) -> list[Sampled | Scored]:
+        """Run one step; results of decoding sequences and of those whose last chunk was planned."""
+        ...
+
+    def release(self, sequence: Sequence) -> None:
+        """Free the slot of a sequence; does nothing when it has none."""
+        ...
+
+    def reset(self) -> None:
+        """Free every slot, after a failure."""
+        ...
+
+
+class Loader(Protocol):
+    """Brings backends from the store."""
+
+    def weigh(self, digest: str) -> int:
+        """Bytes that loading will roughly take; raises LoadError."""
+        ...
+
+    def load(self, digest: str) -> Backend:
+        """Load a model size after its files were checked against the digest; raises LoadError."""
+        ...

@@ -1,0 +1,299 @@
+"""The engine: one thread that schedules, computes, publishes, and ends every request exactly once."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections import deque
+from dataclasses import asdict
+
+from inference.contract import FinishReason, Function, Order, Permit, Piece, StreamKind
+from inference.engine.backend import InvalidPromptError, LoadError, Sampled, Scored
+from inference.engine.failures import log_failure
+from inference.engine.outlet import End, Entry, Outlet, OutletLostError, Verdict
+from inference.engine.request import Request, State
+from inference.engine.scheduler import QueueFullError
+from inference.engine.shelf import Lane, Shelf
+
+logger = logging.getLogger(__name__)
+
+
+class RejectedError(Exception):
+    """An order that the engine did not take; the caller writes its end."""
+
+    def __init__(self, reason: FinishReason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class Engine:
+    """Runs requests of several model sizes in alternating steps.
+
+    Args:
+        shelf: brings model sizes on demand.
+        outlet: where pieces and ends are written, and where it is asked whether a request still may.
+    """
+
+    def __init__(self, shelf: Shelf, outlet: Outlet) -> None:
+        self._shelf = shelf
+        self._outlet = outlet
+        self._live: dict[Request, Lane] = {}
+        self._inbox: deque[tuple[Request, Lane]] = deque()
+        self._ending: dict[Request, tuple[FinishReason, str]] = {}  # decided in this step, written at its end
+        self._last_digest = ""  # not the lane: it would keep a size in memory that was put away
+        self._changed = threading.Condition()
+        self._closed: tuple[FinishReason, str] | None = None  # why nothing is accepted any more
+        self._is_aborting = False
+        self._is_stopping = False
+        self._busy_since: float | None = None
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+        self.steps = 0
+
+    # --- for other threads ---
+
+    def start(self) -> None:
+        """Start the engine thread."""
+        self._thread.start()
+
+    def submit(self, permit: Permit, order: Order) -> Request:
+        """Load the size if need be, check the order and queue it; `done` of the request is set after its end.
+
+        Raises RejectedError: nothing was queued, and nothing was written.
+        """
+        self._refuse_if_closed()
+        _check_order(permit, order)
+        try:
+            lane = self._shelf.borrow(permit.weights_digest)
+        except LoadError as error:
+            raise RejectedError(FinishReason.ENGINE_FAILED, str(error)) from error
+        try:
+            request = _read(permit, order, lane)
+            with self._changed:
+                self._refuse_if_closed()
+                self._inbox.append((request, lane))
+                self._changed.notify_all()
+        except BaseException:
+            self._shelf.give_back(lane)
+            raise
+        return request
+
+    def drain(self, seconds: float) -> None:
+        """Accept nothing more; what still runs after `seconds` ends as WORKER_LOST."""
+        with self._changed:
+            self._closed = self._closed or (FinishReason.WORKER_LOST, "the worker is shutting down")
+            if not self._changed.wait_for(lambda: not (self._live or self._inbox), seconds):
+                self._is_aborting = True
+            self._changed.notify_all()
+
+    def stop(self, seconds: float = 10.0) -> None:
+        """Drain without patience, then end the thread."""
+        self.drain(0)
+        with self._changed:
+            self._is_stopping = True
+            self._changed.notify_all()
+        if self._thread.is_alive():
+            self._thread.join(seconds)
+
+    def is_healthy(self, stuck_after: float = 60.0) -> bool:
+        """Whether the thread lives and its present step began less than `stuck_after` seconds ago."""
+        since = self._busy_since
+        return self._thread.is_alive() and (since is None or time.monotonic() - since < stuck_after)
+
+    @property
+    def loaded(self) -> tuple[str, ...]:
+        """Weights digests in memory."""
+        return self._shelf.loaded
+
+    def counts(self) -> tuple[int, int]:
+        """Sequences (running, waiting)."""
+        with self._changed:
+            requests = [*self._live, *(request for request, _ in self._inbox)]
+            states = [sample.state for request in requests for sample in request.samples]
+        return states.count(State.RUNNING), states.count(State.WAITING)
+
+    # --- the engine thread ---
+
+    def step(self) -> None:
+        """Schedule, compute, publish, apply what came back, finish."""
+        self.steps += 1
+        self._admit()
+        entries = self._compute(self._next_lane())
+        verdicts = self._publish(entries)
+        self._apply(entries, verdicts)
+        self._finish()
+
+    def _run(self) -> None:
+        try:
+            while self._wait_for_work():
+                self._busy_since = time.monotonic()
+                self._guarded_step()
+                self._busy_since = None
+        finally:
+            with self._changed:
+                self._closed = (FinishReason.ENGINE_FAILED, "the engine has stopped")
+            self._end_all(*self._closed)
+
+    def _wait_for_work(self) -> bool:
+        with self._changed:
+            self._changed.wait_for(lambda: self._live or self._inbox or self._is_stopping)
+            return bool(self._live or self._inbox)
+
+    def _guarded_step(self) -> None:
+        try:
+            self.step()
+        except Exception as error:  # noqa: BLE001 - an engine that dies silently leaves every request without an end
+            log_failure(logger, "step failed", error)
+            self._end_all(FinishReason.ENGINE_FAILED, f"the engine failed: {type(error).__name__}")
+
+    def _admit(self) -> None:
+        with self._changed:
+            arrived = list(self._inbox)
+            self._inbox.clear()
+            self._live.update(arrived)
+        for request, lane in arrived:
+            try:
+                lane.scheduler.add(request)
+            except QueueFullError as error:
+                self._ending[request] = (FinishReason.ENGINE_FAILED, str(error))
+        if self._is_aborting:
+            self._ending.update(dict.fromkeys(self._live, (FinishReason.WORKER_LOST, "the worker is shutting down")))
+
+    def _next_lane(self) -> Lane | None:
+        """The lane after the one of the last step, so that no size waits for another's queue."""
+        lanes = list(dict.fromkeys(lane for request, lane in self._live.items() if request not in self._ending))
+        if not lanes:
+            return None
+        digests = [lane.digest for lane in lanes]
+        at = digests.index(self._last_digest) + 1 if self._last_digest in digests else 0
+        lane = lanes[at % len(lanes)]
+        self._last_digest = lane.digest
+        return lane
+
+    def _compute(self, lane: Lane | None) -> list[Entry]:
+        """Run one step of a lane; return an entry for every live request, of this lane or not."""
+        fresh: dict[Request, Entry] = {}
+        if lane is not None:
+            try:
+                fresh = self._collect(lane, lane.backend.step(lane.scheduler.schedule()))
+            except Exception as error:  # noqa: BLE001 - whatever a model raises must end its requests, not the engine
+                self._fail(lane, error)
+        return [fresh.get(request) or Entry(request) for request in self._live if request not in self._ending]
+
+    def _collect(self, lane: Lane, results: list[Sampled | Scored]) -> dict[Request, Entry]:
+        pieces: dict[Request, list[Piece]] = {}
+        entries: dict[Request, Entry] = {}
+        for result in results:
+            request = result.sequence.request
+            if isinstance(result, Sampled) and result.token is not None:
+                pieces.setdefault(request, []).append(result.sequence.take(result.token))
+            elif isinstance(result, Scored) and result.result is not None:
+                result.sequence.end(FinishReason.COMPLETE)
+                entries[request] = Entry(request, StreamKind.RESULT, result.result.to_json())
+            else:
+                self._ending[request] = (FinishReason.ENGINE_FAILED, "the model's numbers were not finite")
+            if result.sequence.state is State.FINISHED:
+                lane.scheduler.retire(result.sequence)
+                lane.backend.release(result.sequence)
+        for request, added in pieces.items():
+            body = json.dumps([asdict(piece) for piece in added])
+            entries[request] = Entry(request, StreamKind.TOKENS, body, tuple(added))
+        return entries
+
+    def _fail(self, lane: Lane, error: Exception) -> None:
+        """End every request of a lane whose backend raised, and make the lane usable again or discard it."""
+        log_failure(logger, "model failed", error)
+        reason = (FinishReason.ENGINE_FAILED, f"the model failed: {type(error).__name__}")
+        self._ending.update(dict.fromkeys((request for request in self._live if self._live[request] is lane), reason))
+        try:
+            lane.backend.reset()
+        except Exception as again:  # noqa: BLE001 - a backend that cannot even be reset is loaded anew by the next request
+            log_failure(logger, "model cannot be reset", again)
+            self._shelf.discard(lane)
+
+    def _publish(self, entries: list[Entry]) -> list[Verdict]:
+        try:
+            return self._outlet.publish(self.steps, entries) if entries else []
+        except OutletLostError:
+            # Nobody can say whether the requests still may: they end, and nothing of this step is shown.
+            return [Verdict(FinishReason.BROKER_LOST, "the broker could not be reached") for _ in entries]
+
+    def _apply(self, entries: list[Entry], verdicts: list[Verdict]) -> None:
+        for entry, verdict in zip(entries, verdicts, strict=True):
+            if verdict.stop is not None:
+                self._ending[entry.request] = (verdict.stop, verdict.error)
+                continue
+            if entry.kind is not None:
+                entry.request.confirm(entry.pieces)
+            if entry.request.outcome is not None:
+                self._ending[entry.request] = (entry.request.outcome, "")
+
+    def _finish(self) -> None:
+        """Write the ends decided in this step, then let go of everything the requests held."""
+        ending, self._ending = self._ending, {}
+        for request, (reason, error) in ending.items():
+            request.end(reason, error)
+        with self._changed:
+            lanes = {request: self._live.pop(request) for request in ending}
+        if ending:
+            self._outlet.finish([End(each.job_id, *ending[each], usage=each.usage) for each in ending])
+        for request, lane in lanes.items():
+            self._free(request, lane)
+            request.done.set()
+        with self._changed:
+            self._changed.notify_all()
+
+    def _free(self, request: Request, lane: Lane) -> None:
+        try:
+            for sequence in lane.scheduler.abort(request):
+                lane.backend.release(sequence)
+        except Exception as error:  # noqa: BLE001 - as in a step: what a model raises must not leave others without an end
+            self._fail(lane, error)
+        self._shelf.give_back(lane)
+
+    def _end_all(self, reason: FinishReason, error: str) -> None:
+        with self._changed:
+            self._live.update(self._inbox)
+            self._inbox.clear()
+        self._ending = dict.fromkeys(self._live, (reason, error))
+        self._finish()
+
+    def _refuse_if_closed(self) -> None:
+        if self._closed is not None:
+            raise RejectedError(*self._closed)
+
+
+def _read(permit: Permit, order: Order, lane: Lane) -> Request:
+    """Make a request of an order; raises RejectedError when this size cannot serve it as written."""
+    try:
+        prompt_ids = lane.backend.encode(order.prompt)
+        _check_length(len(prompt_ids), order, lane.backend.context)
+    except InvalidPromptError as error:
+        raise RejectedError(FinishReason.INVALID, str(error)) from error
+    return Request(order, permit, prompt_ids, decode=lane.backend.decode, end_ids=lane.backend.end_ids)
+
+
+def _check_length(prompt_tokens: int, order: Order, context: int) -> None:
+    completion = order.settings.max_tokens if order.function is Function.GENERATE else 0
+    if prompt_tokens + completion > context:
+        asked = f"{prompt_tokens} tokens" + (f" and up to {completion} more" if completion else "")
+        raise InvalidPromptError(f"the text has {asked}; this size takes {context} in all")
+
+
+def _check_order(permit: Permit, order: Order) -> None:
+    """Second line, before a size is loaded: the portal has checked all this before."""
+    if permit.function != order.function:
+        raise RejectedError(FinishReason.REFUSED, "the permit is for another function")
+    settings = order.settings
+    wrong = {
+        "max_tokens must be at least 1": settings.max_tokens < 1,
+        "samples must be between 1 and 128": not 1 <= settings.samples <= 128,
+        "temperature must be 0 or more": not 0 <= settings.temperature < float("inf"),
+        "top_k must be 0 or more": settings.top_k < 0,
+        "top_p must be above 0 and at most 1": not 0 < settings.top_p <= 1,
+        "seed must be between 0 and 2**63 - 1": not 0 <= settings.seed < 2**63,
+    }
+    for message, is_wrong in wrong.items():
+        if is_wrong:
+            raise RejectedError(FinishReason.INVALID, message)

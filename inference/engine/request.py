@@ -1,0 +1,155 @@
+"""Requests and their sequences: one request has one sequence per sample, and ends exactly once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from enum import Enum
+
+from inference.contract import FinishReason, Function, Order, Permit, Piece, Usage
+from inference.engine.text import Decode, Detokenizer, StopStrings
+
+CONTEXT_OF_TEXT = 4  # prompt tokens decoded along with the first new token
+
+
+class State(Enum):
+    """Where a sequence stands."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    FINISHED = "finished"
+
+
+class Sequence:
+    """One sample of a request.
+
+    Args:
+        request: the request it belongs to.
+        sample: its number, from 0.
+    """
+
+    def __init__(self, request: Request, sample: int) -> None:
+        self.request = request
+        self.sample = sample
+        self.state = State.WAITING
+        self.reason: FinishReason | None = None
+        self.prefilled = 0  # prompt tokens that are planned or in the cache
+        self.output: list[int] = []  # sampled tokens, end-of-text left out
+        self._detokenizer = Detokenizer(request.decode, request.prompt_ids[-CONTEXT_OF_TEXT:])
+        self._stops = StopStrings(request.order.settings.stop)
+
+    @property
+    def is_prefilled(self) -> bool:
+        """Whether the whole prompt is in the cache, so that the sequence can decode."""
+        return self.prefilled >= len(self.request.prompt_ids)
+
+    @property
+    def last_token(self) -> int:
+        """Token whose successor is sampled next."""
+        return self.output[-1] if self.output else self.request.prompt_ids[-1]
+
+    @property
+    def position(self) -> int:
+        """Position in the context of `last_token`, from 0."""
+        return len(self.request.prompt_ids) + len(self.output) - 1
+
+    def take(self, token: int) -> Piece:
+        """Add a sampled token and return what it adds for the reader; may finish the sequence.
+
+        Every token counts as a completion token whether its text is shown, held back or cut off with a stop
+        string; only the end-of-text token does not.
+        """
+        if token in self.request.end_ids:
+            return self._finish(FinishReason.STOP, *self._rest())
+        self.output.append(token)
+        text, is_stopped = self._stops.feed(self._detokenizer.feed(token))
+        if is_stopped:
+            return self._finish(FinishReason.STOP, text, is_stopped)
+        if len(self.output) >= self.request.order.settings.max_tokens:
+            rest, is_stopped = self._rest()
+            return self._finish(FinishReason.LENGTH, text + rest, is_stopped)
+        return self._piece(text)
+
+    def end(self, reason: FinishReason) -> None:
+        """Close the sequence without another piece."""
+        self.state = State.FINISHED
+        self.reason = reason
+
+    def _rest(self) -> tuple[str, bool]:
+        text, is_stopped = self._stops.feed(self._detokenizer.flush())
+        return (text, True) if is_stopped else (text + self._stops.flush(), False)
+
+    def _finish(self, reason: FinishReason, text: str, is_stopped: bool) -> Piece:
+        self.end(FinishReason.STOP if is_stopped else reason)
+        return self._piece(text)
+
+    def _piece(self, text: str) -> Piece:
+        return Piece(self.sample, text, len(self.output), self.reason.value if self.reason else None)
+
+
+class Request:
+    """One order with its permit, on its way through the engine.
+
+    Args:
+        order: prompt and settings.
+        permit: what allows it; checked again in Redis at every step.
+        prompt_ids: token ids of the prompt, at least one.
+        decode: token ids -> text.
+        end_ids: token ids that end a text.
+    """
+
+    def __init__(
+        self,
+        order: Order,
+        permit: Permit,
+        prompt_ids: Iterable[int],
+        *,
+        decode: Decode,
+        end_ids: frozenset[int] = frozenset(),
+    ) -> None:
+        self.order = order
+        self.permit = permit
+        self.prompt_ids = tuple(prompt_ids)
+        self.decode = decode
+        self.end_ids = end_ids
+        self.reason: FinishReason | None = None
+        self.error = ""
+        self.done = threading.Event()  # set after the end has been written, or given up
+        samples = 1 if order.function is Function.SCORE else order.settings.samples
+        self.samples = tuple(Sequence(self, sample) for sample in range(samples))
+        self._written: dict[int, int] = {}  # sample -> completion tokens in the stream
+        self._has_written = False
+
+    @property
+    def job_id(self) -> str:
+        """Id of the job in the portal."""
+        return self.permit.job_id
+
+    @property
+    def usage(self) -> Usage:
+        """Tokens to be charged: nothing before the first entry in the stream, then what was written there."""
+        if not self._has_written:
+            return Usage()
+        return Usage(len(self.prompt_ids), sum(self._written.values()))
+
+    @property
+    def outcome(self) -> FinishReason | None:
+        """Reason of an undisturbed end: None while a sample runs; stop only when every sample stopped."""
+        reasons = {sample.reason for sample in self.samples}
+        if None in reasons:
+            return None
+        return reasons.pop() if len(reasons) == 1 else FinishReason.LENGTH
+
+    def confirm(self, pieces: Iterable[Piece]) -> None:
+        """Count pieces that are in the stream now (an empty list: a result without completion tokens)."""
+        self._has_written = True
+        self._written.update({piece.sample: piece.tokens for piece in pieces})
+
+    def end(self, reason: FinishReason, error: str = "") -> None:
+        """End the request and every sample that has not ended; raises RuntimeError when it has ended before."""
+        if self.reason is not None:
+            raise RuntimeError(f"request ended twice: {self.reason}, then {reason}")
+        self.reason, self.error = reason, error
+        for sample in self.samples:
+            if sample.state is not State.FINISHED:
+                sample.end(reason)

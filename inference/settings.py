@@ -1,0 +1,89 @@
+"""The worker's settings, read from the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from inference.contract import Keys
+
+
+@dataclass(frozen=True)
+class WorkerSettings:
+    """What a worker is told when it starts."""
+
+    redis_url: str
+    store: Path
+    keys: Keys
+    device: str = "auto"
+    dtype: str = "float32"
+    max_slots: int = 64
+    max_context: int = 2048
+    prefill_tokens: int = 256
+    max_waiting: int = 1024
+    memory_bytes: int = 0  # 0: half of the machine's
+    drain_seconds: float = 10.0
+    preload: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, env: Mapping[str, str]) -> WorkerSettings:
+        """Read the environment; raises ValueError that names the variable which is missing or wrong."""
+        return cls(
+            redis_url=_required(env, "REDIS_URL"),
+            store=Path(_required(env, "INFERENCE_STORE")),
+            keys=_keys(_required(env, "INFERENCE_PERMIT_KEYS")),
+            device=env.get("INFERENCE_DEVICE", "auto"),
+            dtype=_one_of(env, "INFERENCE_DTYPE", ("float32", "bfloat16")),
+            max_slots=_count(env, "INFERENCE_MAX_SLOTS", 64),
+            max_context=_count(env, "INFERENCE_CONTEXT", 2048),
+            prefill_tokens=_count(env, "INFERENCE_PREFILL_TOKENS", 256),
+            max_waiting=_count(env, "INFERENCE_MAX_WAITING", 1024),
+            memory_bytes=_count(env, "INFERENCE_MEMORY_BYTES", _half_of_memory()),
+            drain_seconds=float(_count(env, "INFERENCE_DRAIN_SECONDS", 10)),
+            preload=tuple(part.strip() for part in env.get("INFERENCE_PRELOAD", "").split(",") if part.strip()),
+        )
+
+    @property
+    def broker_url(self) -> str:
+        """Celery's spelling of the same Redis: a socket is `unix://` to redis-py, `redis+socket://` to Celery."""
+        prefix = "unix://"
+        return (
+            f"redis+socket://{self.redis_url.removeprefix(prefix)}"
+            if self.redis_url.startswith(prefix)
+            else (self.redis_url)
+        )
+
+
+def _required(env: Mapping[str, str], name: str) -> str:
+    value = env.get(name, "")
+    if not value:
+        raise ValueError(f"{name} is not set")
+    return value
+
+
+def _keys(text: str) -> Keys:
+    try:
+        return Keys.parse(text)
+    except ValueError as error:
+        # Without the text: it holds the secrets.
+        raise ValueError("INFERENCE_PERMIT_KEYS is not a list of version:base64 with at least 32 bytes each") from error
+
+
+def _count(env: Mapping[str, str], name: str, default: int) -> int:
+    value = env.get(name, "") or str(default)
+    if not value.isdecimal() or int(value) < 1:
+        raise ValueError(f"{name} must be a whole number of at least 1")
+    return int(value)
+
+
+def _one_of(env: Mapping[str, str], name: str, values: tuple[str, ...]) -> str:
+    value = env.get(name, "") or values[0]
+    if value not in values:
+        raise ValueError(f"{name} must be one of {', '.join(values)}")
+    return value
+
+
+def _half_of_memory() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2

@@ -1,0 +1,121 @@
+"""The Celery worker: `celery -A inference.worker worker --pool=threads --concurrency=64 -Q inference`.
+
+Importing this module imports torch, in the main thread: a lazy import that fails in the engine thread would leave
+every request waiting.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import socket
+import threading
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from celery import Celery
+from celery.signals import worker_init, worker_shutdown, worker_shutting_down
+
+from inference import tasks
+from inference.backends import runtime
+from inference.backends.loader import StoreLoader
+from inference.backends.slots import SlotBackend
+from inference.backends.weights import WeightsStore
+from inference.contract import QUEUE
+from inference.engine.backend import LoadError
+from inference.engine.loop import Engine
+from inference.engine.scheduler import Scheduler
+from inference.engine.shelf import Shelf
+from inference.engine.stream import RedisStream, connect
+from inference.heartbeat import Heartbeat
+from inference.settings import WorkerSettings
+
+logger = logging.getLogger(__name__)
+
+settings = WorkerSettings.read(os.environ)
+
+app = Celery("inference", broker=settings.broker_url)
+app.conf.update(
+    accept_content=["json"],
+    task_serializer="json",
+    task_ignore_result=True,
+    task_default_queue=QUEUE,
+    task_acks_late=False,
+    worker_prefetch_multiplier=1,
+    # What a killed worker had fetched and not begun comes back after this time; a request runs once by its claim.
+    broker_transport_options={"visibility_timeout": 60},
+    worker_enable_remote_control=False,
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    worker_cancel_long_running_tasks_on_connection_loss=False,  # the engine ends its requests itself
+)
+
+
+@dataclass(frozen=True)
+class Running:
+    """What was started and has to be stopped."""
+
+    engine: Engine
+    heartbeat: Heartbeat
+
+
+_running: list[Running] = []
+
+
+@worker_init.connect
+def start(**_: Any) -> None:
+    """Start engine and heartbeat; a worker that cannot exits at once instead of taking requests."""
+    worker_id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+    device = runtime.prepare(settings.device)
+    shelf = _make_shelf(device)
+    stream = RedisStream(connect(settings.redis_url), worker_id)
+    engine = Engine(shelf, stream)
+    engine.start()
+    heartbeat = Heartbeat(engine, stream, worker_id, device)
+    heartbeat.start()
+    tasks.install(tasks.Runtime(engine, stream, settings.keys))
+    _running[:] = [Running(engine, heartbeat)]
+    _preload(shelf)
+
+
+@worker_shutting_down.connect
+def drain(**_: Any) -> None:
+    """Let requests finish for a while; Celery waits for their tasks meanwhile."""
+    for running in _running:
+        threading.Thread(target=running.engine.drain, args=(settings.drain_seconds,), daemon=True).start()
+
+
+@worker_shutdown.connect
+def stop(**_: Any) -> None:
+    """Stop engine and heartbeat."""
+    for running in _running:
+        running.engine.stop()
+        running.heartbeat.stop()
+    _running.clear()
+
+
+def _make_shelf(device: str) -> Shelf:
+    open_folder = partial(
+        SlotBackend,
+        device=device,
+        dtype=getattr(torch, settings.dtype),
+        max_slots=settings.max_slots,
+        max_context=settings.max_context,
+    )
+    new_scheduler = partial(Scheduler, settings.max_slots, settings.prefill_tokens, settings.max_waiting)
+    return Shelf(StoreLoader(WeightsStore(settings.store), open_folder), new_scheduler, settings.memory_bytes)
+
+
+def _preload(shelf: Shelf) -> None:
+    for digest in settings.preload:
+        try:
+            shelf.give_back(shelf.borrow(digest))
+        except LoadError as error:
+            # Not fatal: the other sizes can be served, and a request for this one will say the same.
+            logger.error("cannot preload %s: %s", digest, error)
+
+
+__all__ = ["app", "drain", "start", "stop"]

@@ -1,0 +1,224 @@
+"""The slot backend says what transformers says, in any company."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from transformers import AutoModelForCausalLM
+
+from inference.backends.slots import SlotBackend
+from inference.contract import Function, Order, Permit, SamplingSettings
+from inference.engine.backend import InvalidPromptError, Sampled, Scored
+from inference.engine.request import Request, State
+from inference.engine.scheduler import Scheduler
+from tests.inference.conftest import KINDS, TEXTS
+
+PROMPTS = (
+    "The lab",
+    "A detector says how sure it is, and nobody calls it a verdict. " * 2,
+    "東京",
+    "a",
+    "evidence was reviewed",
+    "Größe, café",
+    "and nobody",
+    "size",
+    "model size when its evidence",
+)
+
+
+def make_request(backend: SlotBackend, prompt: str, **settings) -> Request:
+    order = Order(Function.GENERATE, prompt, SamplingSettings(**{"max_tokens": 16, "temperature": 0.0, **settings}))
+    permit = Permit("job", "size", "0" * 64, "generate", 0.0, {})
+    return Request(order, permit, backend.encode(prompt), decode=backend.decode, end_ids=frozenset())
+
+
+def run(backend: SlotBackend, requests: list[Request], slots: int = 64, prefill: int = 32) -> list[float]:
+    """Run requests to their ends; return the gaps of all choices."""
+    scheduler = Scheduler(slots, prefill)
+    for request in requests:
+        scheduler.add(request)
+    gaps = []
+    while plan := scheduler.schedule():
+        for result in backend.step(plan):
+            assert isinstance(result, Sampled)
+            assert result.token is not None
+            gaps.append(result.gap)
+            result.sequence.take(result.token)
+            if result.sequence.state is State.FINISHED:
+                scheduler.retire(result.sequence)
+                backend.release(result.sequence)
+    return gaps
+
+
+@pytest.fixture(params=KINDS)
+def kind(request) -> str:
+    return request.param
+
+
+@pytest.fixture
+def backend(kind: str, tiny_models: dict[str, Path]) -> SlotBackend:
+    return SlotBackend(tiny_models[kind], max_slots=16, max_context=128)
+
+
+def greedy(folder: Path, ids: list[int], count: int) -> list[int]:
+    model = AutoModelForCausalLM.from_pretrained(folder).eval()
+    model.generation_config.eos_token_id = None
+    prompt = torch.tensor([ids])
+    with torch.inference_mode():
+        out = model.generate(
+            prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=count, do_sample=False, pad_token_id=0
+        )
+    return out[0, len(ids) :].tolist()
+
+
+@pytest.mark.parametrize("slots", [1, 3, 16])
+def test_greedy_output_is_that_of_transformers_whatever_runs_beside(kind, backend, tiny_models, slots):
+    requests = [make_request(backend, prompt, max_tokens=5 + 3 * at) for at, prompt in enumerate(PROMPTS)]
+    run(backend, requests, slots=slots)
+    for request in requests:
+        expected = greedy(tiny_models[kind], list(request.prompt_ids), request.order.settings.max_tokens)
+        assert request.samples[0].output == expected
+
+
+def test_a_seeded_request_says_the_same_alone_and_with_eight_others(backend):
+    hot = {"temperature": 0.9, "max_tokens": 24}
+    variants = [{}, {"top_k": 20}, {"top_p": 0.8}, {"top_k": 50, "top_p": 0.9}]
+    for seed, variant in enumerate(variants):
+        alone = make_request(backend, PROMPTS[1], seed=seed, **hot, **variant)
+        run(backend, [alone])
+        among = make_request(backend, PROMPTS[1], seed=seed, **hot, **variant)
+        others = [
+            make_request(backend, prompt, seed=9, temperature=1.0, max_tokens=3 + 2 * at)
+            for at, prompt in enumerate(PROMPTS)
+        ]
+        gaps = run(backend, [*others[:4], among, *others[4:8]], slots=5)
+        assert among.samples[0].output == alone.samples[0].output
+        assert min(gaps) > 0
+
+
+def test_samples_of_a_request_differ_and_other_seeds_too(backend):
+    request = make_request(backend, PROMPTS[0], samples=3, seed=1, temperature=1.0)
+    other = make_request(backend, PROMPTS[0], seed=2, temperature=1.0)
+    run(backend, [request, other])
+    outputs = {tuple(sample.output) for sample in (*request.samples, *other.samples)}
+    assert len(outputs) == 4
+
+
+def test_numbers_that_are_not_finite_end_only_their_own_sequence(backend, monkeypatch):
+    broken, sound = make_request(backend, PROMPTS[0]), make_request(backend, PROMPTS[1])
+    alone = make_request(backend, PROMPTS[1])
+    run(backend, [alone])
+    forward = backend._forward
+
+    def poisoned(tokens, positions, mask, *, keep_all=False):
+        logits = forward(tokens, positions, mask, keep_all=keep_all)
+        if len(tokens) == 2:
+            row = backend._rows.index(broken.samples[0])
+            logits[row] = torch.nan
+            for layer in backend._cache.layers:
+                layer.values[row] = torch.nan
+        return logits
+
+    monkeypatch.setattr(backend, "_forward", poisoned)
+    scheduler = Scheduler(4, 64)
+    scheduler.add(broken)
+    scheduler.add(sound)
+    failed = []
+    while plan := scheduler.schedule():
+        for result in backend.step(plan):
+            if result.token is None:
+                failed.append(result.sequence)
+                scheduler.retire(result.sequence)
+                backend.release(result.sequence)
+                continue
+            result.sequence.take(result.token)
+            if result.sequence.state is State.FINISHED:
+                scheduler.retire(result.sequence)
+                backend.release(result.sequence)
+    assert failed == [broken.samples[0]]
+    assert sound.samples[0].output == alone.samples[0].output
+
+
+def test_a_cache_holds_nothing_once_every_sequence_has_left(backend):
+    run(backend, [make_request(backend, prompt) for prompt in PROMPTS])
+    assert backend._rows == []
+    assert not any(layer.stored() for layer in backend._cache.layers)
+
+
+def test_a_score_is_that_of_one_forward_pass(kind, backend, tiny_models):
+    text = TEXTS[0] + TEXTS[2]
+    order = Order(Function.SCORE, text)
+    ids = backend.encode(text)
+    request = Request(order, Permit("job", "size", "", "score", 0.0, {}), ids, decode=backend.decode)
+    scheduler = Scheduler(4, 16)
+    scheduler.add(request)
+    results = []
+    while plan := scheduler.schedule():
+        for result in backend.step(plan):
+            results.append(result)
+            scheduler.retire(result.sequence)
+            backend.release(result.sequence)
+    (scored,) = results
+    assert isinstance(scored, Scored)
+    tokens = scored.result.tokens
+    with torch.inference_mode():
+        logits = AutoModelForCausalLM.from_pretrained(tiny_models[kind])(torch.tensor([ids])).logits[0]
+    logprobs = logits.log_softmax(-1)
+    assert tokens[0].logprob is None
+    assert scored.result.scored == len(ids) - 1 == len(tokens) - 1
+    for at, token in enumerate(tokens[1:]):
+        row, own = logprobs[at], logprobs[at, ids[at + 1]]
+        mean = (row.exp() * row).sum()
+        assert token.logprob == pytest.approx(float(own), abs=1e-3)
+        assert token.rank == int((row > own).sum()) + 1
+        assert token.entropy == pytest.approx(-float(mean), abs=1e-3)
+        assert token.variance == pytest.approx(float((row.exp() * (row - mean) ** 2).sum()), abs=1e-2)
+        assert text[token.start : token.end] == token.text
+
+
+def test_a_prompt_inside_the_vocabulary_is_taken_and_an_empty_one_begins_with_the_begin_token(backend):
+    assert backend.decode(backend.encode("café 🙂")) == "café 🙂"
+    assert backend.encode("") == [0]
+
+
+def test_characters_outside_the_vocabulary_are_named(backend):
+    alphabet = [each for each in pre_tokenizers.ByteLevel.alphabet() if each != "ð"]  # 0xF0 begins every emoji
+    gappy = Tokenizer(models.BPE(vocab={each: at for at, each in enumerate(alphabet)}, merges=[]))
+    gappy.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    gappy.decoder = decoders.ByteLevel()
+    backend._vocabulary._tokenizer = gappy
+    with pytest.raises(InvalidPromptError, match=r"U\+1F642"):
+        backend.encode("hello 🙂")
+    assert backend.encode("hello")
+
+
+def test_an_empty_prompt_needs_a_begin_token(backend):
+    backend._vocabulary.begin_id = None
+    with pytest.raises(InvalidPromptError, match="empty"):
+        backend.encode("")
+
+
+def test_a_folder_without_all_its_weights_is_not_loaded(tiny_models, tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    for path in tiny_models["gpt2"].iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    weights = load_file(tmp_path / "model.safetensors")
+    weights.pop(next(name for name in weights if "h.1.mlp" in name))
+    save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ValueError, match="every weight"):
+        SlotBackend(tmp_path)
+
+
+def test_settings_of_one_request_do_not_touch_another(backend):
+    plain = make_request(backend, PROMPTS[0])
+    run(backend, [plain])
+    again = make_request(backend, PROMPTS[0])
+    wild = replace(again.order.settings, temperature=2.0, top_k=3, top_p=0.5, seed=4)
+    other = Request(replace(again.order, settings=wild), again.permit, again.prompt_ids, decode=backend.decode)
+    run(backend, [again, other])
+    assert again.samples[0].output == plain.samples[0].output

@@ -1,0 +1,337 @@
+"""Every request that the engine took ends exactly once, whatever happens to its neighbours."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from inference.contract import FinishReason, Function, Order, StreamKind
+from inference.engine.loop import Engine, RejectedError
+from inference.engine.outlet import OutletLostError
+from inference.engine.scheduler import Scheduler
+from inference.engine.shelf import Shelf
+from inference.heartbeat import Heartbeat
+from tests.inference.conftest import wait_until
+from tests.inference.fakes import END, FakeLoader, FakeOutlet, make_order, make_permit
+
+
+class Bench:
+    """An engine with fakes around it; not started, so that a test can queue first."""
+
+    def __init__(self, budget: int = 100, slots: int = 4, waiting: int = 100) -> None:
+        self.loader = FakeLoader()
+        self.outlet = FakeOutlet()
+        self.shelf = Shelf(self.loader, lambda: Scheduler(slots, 16, waiting), budget, patience=0.05)
+        self.engine = Engine(self.shelf, self.outlet)
+
+    def submit(self, job_id: str, digest: str = "a", order: Order | None = None, **settings):
+        return self.engine.submit(make_permit(job_id, digest), order or make_order(**settings))
+
+    def backend(self, digest: str = "a"):
+        self.shelf.give_back(self.shelf.borrow(digest))
+        return self.loader.backends[digest]
+
+    def wait(self, *requests) -> list[FinishReason | None]:
+        for request in requests:
+            assert request.done.wait(20)
+        return [request.reason for request in requests]
+
+    def reasons(self) -> dict[str, FinishReason]:
+        jobs = [end.job_id for end in self.outlet.ends]
+        assert len(set(jobs)) == len(jobs)
+        return {end.job_id: end.reason for end in self.outlet.ends}
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    bench = Bench()
+    yield bench
+    bench.engine.stop()
+
+
+def test_requests_of_two_sizes_run_in_alternating_steps_and_all_end_once(bench):
+    requests = [bench.submit(f"{digest}{at}", digest, samples=2) for digest in "ab" for at in range(3)]
+    bench.engine.start()
+    assert bench.wait(*requests) == [FinishReason.LENGTH] * 6
+    assert set(bench.reasons()) == {request.job_id for request in requests}
+    sizes = [entry.request.permit.weights_digest for _, entry in bench.outlet.entries]
+    assert sizes.index("b") < len(sizes) - 1 - sizes[::-1].index("a")
+    assert all(bench.outlet.text(request.job_id, sample) == "x" * 8 for request in requests for sample in (0, 1))
+    assert all(end.usage.completion_tokens == 16 and end.usage.prompt_tokens == 3 for end in bench.outlet.ends)
+    assert not bench.loader.backends["a"].slots
+    assert bench.engine.counts() == (0, 0)
+
+
+def test_every_live_request_is_checked_in_every_step_also_those_that_wait(bench):
+    requests = [bench.submit(f"j{at}", max_tokens=3) for at in range(6)]
+    bench.engine.start()
+    bench.wait(*requests)
+    assert bench.outlet.checked[0] == {request.job_id for request in requests}
+    assert bench.backend().max_slots_seen == 4
+
+
+def test_a_stopped_request_ends_with_its_reason_and_the_others_go_on(bench):
+    bench.outlet.stops["b"] = FinishReason.STOPPED
+    requests = [bench.submit(job_id) for job_id in "abc"]
+    bench.engine.start()
+    assert bench.wait(*requests) == [FinishReason.LENGTH, FinishReason.STOPPED, FinishReason.LENGTH]
+    assert bench.outlet.text("b") == ""
+    (end,) = [end for end in bench.outlet.ends if end.job_id == "b"]
+    assert end.usage.prompt_tokens == end.usage.completion_tokens == 0
+
+
+def test_usage_is_what_was_published_not_what_was_computed(bench):
+    request = bench.submit("a")
+
+    def stop_at_fifth() -> None:
+        if bench.engine.steps == 5:
+            bench.outlet.stops["a"] = FinishReason.CANCELLED
+
+    bench.outlet.before_publish = stop_at_fifth
+    bench.engine.start()
+    bench.wait(request)
+    assert len(request.samples[0].output) == 5
+    assert bench.outlet.ends[0].usage.completion_tokens == 4 == len(bench.outlet.text("a"))
+
+
+def test_a_model_that_raises_ends_its_own_requests_and_the_engine_goes_on(bench):
+    def fail() -> None:
+        raise ZeroDivisionError("with a secret prompt")
+
+    bench.backend("a").before_step = fail
+    broken = [bench.submit(f"a{at}", "a") for at in range(6)]
+    sound = bench.submit("b", "b")
+    bench.engine.start()
+    assert set(bench.wait(*broken)) == {FinishReason.ENGINE_FAILED}
+    assert bench.wait(sound) == [FinishReason.LENGTH]
+    assert all("secret" not in end.error for end in bench.outlet.ends)
+    bench.loader.backends["a"].before_step = lambda: None
+    assert bench.wait(bench.submit("again", "a")) == [FinishReason.LENGTH]
+
+
+def test_a_model_that_cannot_be_reset_is_loaded_anew(bench):
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    broken = bench.backend("a")
+    broken.before_step = broken.reset = fail
+    bench.engine.start()
+    assert bench.wait(bench.submit("first")) == [FinishReason.ENGINE_FAILED]
+    assert bench.wait(bench.submit("second")) == [FinishReason.LENGTH]
+    assert bench.loader.loaded == ["a", "a"]
+
+
+def test_a_slot_that_cannot_be_freed_ends_the_requests_beside_it_and_the_engine_goes_on(bench):
+    backend = bench.backend()
+    release, failures = backend.release, iter([True])
+
+    def release_badly(sequence) -> None:
+        if next(failures, False):
+            raise ZeroDivisionError
+        release(sequence)
+
+    backend.release = release_badly
+    bench.outlet.stops["a"] = FinishReason.STOPPED
+    requests = [bench.submit("a"), bench.submit("b")]
+    bench.engine.start()
+    assert bench.wait(*requests) == [FinishReason.STOPPED, FinishReason.ENGINE_FAILED]
+    assert bench.wait(bench.submit("later")) == [FinishReason.LENGTH]
+
+
+def test_numbers_that_are_not_finite_end_one_request_only(bench):
+    bench.backend().token = lambda sequence: None if sequence.request.job_id == "b" else ord("x")
+    requests = [bench.submit(job_id) for job_id in "abc"]
+    bench.engine.start()
+    assert bench.wait(*requests) == [FinishReason.LENGTH, FinishReason.ENGINE_FAILED, FinishReason.LENGTH]
+
+
+def test_a_lost_broker_ends_everything_that_runs_and_later_requests_run_again(bench):
+    def lose() -> None:
+        if bench.engine.steps == 3:
+            raise OutletLostError
+
+    bench.outlet.before_publish = lose
+    requests = [bench.submit(f"j{at}") for at in range(6)]
+    bench.engine.start()
+    assert set(bench.wait(*requests)) == {FinishReason.BROKER_LOST}
+    assert not bench.backend().slots
+    assert bench.wait(bench.submit("later")) == [FinishReason.LENGTH]
+
+
+def test_a_bug_in_a_step_ends_every_request_and_the_engine_goes_on(bench):
+    def fail() -> None:
+        if bench.engine.steps == 2:
+            raise KeyError
+
+    bench.outlet.before_publish = fail
+    requests = [bench.submit("a", "a"), bench.submit("b", "b")]
+    bench.engine.start()
+    assert set(bench.wait(*requests)) == {FinishReason.ENGINE_FAILED}
+    assert bench.wait(bench.submit("later")) == [FinishReason.LENGTH]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_an_engine_that_died_ends_what_it_held_and_refuses_the_rest(bench):
+    def die() -> None:
+        raise SystemExit
+
+    bench.outlet.before_publish = die
+    request = bench.submit("a")
+    bench.engine.start()
+    assert bench.wait(request) == [FinishReason.ENGINE_FAILED]
+    wait_until(lambda: not bench.engine.is_healthy())
+    with pytest.raises(RejectedError) as refusal:
+        bench.submit("later")
+    assert refusal.value.reason is FinishReason.ENGINE_FAILED
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"prompt": "é"}, "'é'"),
+        ({"max_tokens": 98}, "takes 100 in all"),
+        ({"max_tokens": 0}, "max_tokens"),
+        ({"samples": 0}, "samples"),
+        ({"top_p": 0.0}, "top_p"),
+        ({"temperature": -1.0}, "temperature"),
+        ({"seed": 2**63}, "seed"),
+    ],
+)
+def test_an_order_that_cannot_be_served_is_refused_and_its_neighbour_is_not(bench, settings, words):
+    neighbour = bench.submit("neighbour", max_tokens=97)
+    with pytest.raises(RejectedError, match=words) as refusal:
+        bench.submit("wrong", **settings)
+    assert refusal.value.reason is FinishReason.INVALID
+    bench.engine.start()
+    assert bench.wait(neighbour) == [FinishReason.LENGTH]
+    assert list(bench.reasons()) == ["neighbour"]
+
+
+def test_a_permit_for_another_function_is_refused(bench):
+    with pytest.raises(RejectedError) as refusal:
+        bench.engine.submit(make_permit(function="score"), make_order())
+    assert refusal.value.reason is FinishReason.REFUSED
+
+
+def test_weights_that_cannot_be_loaded_are_refused(bench):
+    with pytest.raises(RejectedError) as refusal:
+        bench.submit("j", "!gone")
+    assert refusal.value.reason is FinishReason.ENGINE_FAILED
+
+
+def test_a_full_queue_ends_the_newcomer_only():
+    bench = Bench(waiting=2)
+    taken, refused = bench.submit("taken", samples=2), bench.submit("refused", samples=2)
+    bench.engine.start()
+    assert bench.wait(taken, refused) == [FinishReason.LENGTH, FinishReason.ENGINE_FAILED]
+    bench.engine.stop()
+
+
+def test_a_score_ends_complete_with_one_result(bench):
+    bench.engine.start()
+    request = bench.engine.submit(make_permit(function="score"), Order(Function.SCORE, "abc"))
+    assert bench.wait(request) == [FinishReason.COMPLETE]
+    assert [entry.kind for _, entry in bench.outlet.entries] == [StreamKind.RESULT]
+    assert bench.outlet.ends[0].usage.prompt_tokens == 3
+
+
+def test_an_idle_size_makes_room_and_a_busy_one_does_not():
+    bench = Bench(budget=20)
+    bench.backend("a"), bench.backend("b")
+    bench.backend("a")
+    busy = bench.submit("busy", "a")
+    bench.backend("c")
+    assert bench.shelf.loaded == ("a", "c")
+    also_busy = bench.submit("also", "c")
+    with pytest.raises(RejectedError, match="in use"):
+        bench.submit("third", "d")
+    bench.engine.start()
+    assert bench.wait(busy, also_busy) == [FinishReason.LENGTH] * 2
+    assert bench.wait(bench.submit("third", "d")) == [FinishReason.LENGTH]
+    bench.engine.stop()
+
+
+def test_draining_lets_requests_finish_and_takes_no_more(bench):
+    request = bench.submit("a")
+    bench.engine.start()
+    bench.engine.drain(20)
+    assert request.reason is FinishReason.LENGTH
+    with pytest.raises(RejectedError) as refusal:
+        bench.submit("late")
+    assert refusal.value.reason is FinishReason.WORKER_LOST
+
+
+def test_draining_without_patience_ends_what_still_runs(bench):
+    go_on, has_begun = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        has_begun.set()
+        go_on.wait(20)
+
+    bench.backend().before_step = hold
+    requests = [bench.submit("a", max_tokens=90), bench.submit("b", max_tokens=90)]
+    bench.engine.start()
+    has_begun.wait(20)
+    bench.engine.drain(0)
+    go_on.set()
+    assert bench.wait(*requests) == [FinishReason.WORKER_LOST] * 2
+    assert bench.engine.steps == 2
+
+
+def test_a_step_that_never_returns_makes_the_engine_unhealthy(bench):
+    go_on = threading.Event()
+    bench.backend().before_step = lambda: go_on.wait(20)
+    request = bench.submit("a")
+    bench.engine.start()
+    wait_until(lambda: bench.backend().steps == 1)
+    assert not bench.engine.is_healthy(stuck_after=0)
+    assert bench.engine.is_healthy(stuck_after=1000)
+    go_on.set()
+    bench.wait(request)
+
+
+class FakePulse:
+    """Counts heartbeats."""
+
+    def __init__(self) -> None:
+        self.states = []
+
+    def beat(self, state) -> None:
+        self.states.append(state)
+
+
+def test_a_heartbeat_speaks_for_a_living_engine_and_is_silent_for_a_dead_one(bench):
+    pulse = FakePulse()
+    heartbeat = Heartbeat(bench.engine, pulse, "worker-1", "cpu")
+    bench.engine.start()
+    bench.wait(bench.submit("a"))
+    heartbeat.beat()
+    (state,) = pulse.states
+    assert (state.worker_id, state.loaded, state.running, state.waiting) == ("worker-1", ("a",), 0, 0)
+    bench.engine.stop()
+    heartbeat.beat()
+    assert len(pulse.states) == 1
+
+
+def test_an_idle_engine_takes_no_steps(bench):
+    bench.engine.start()
+    bench.wait(bench.submit("a"))
+    steps = bench.engine.steps
+    bench.engine.stop()
+    assert bench.engine.steps == steps == 8
+
+
+def test_end_of_text_ends_a_sample_and_mixed_samples_end_with_length(bench):
+    bench.backend().token = lambda sequence: END if sequence.sample == 1 else ord("x")
+    both, one = bench.submit("both", samples=2), bench.submit("one", samples=1, stop=("xxx",))
+    bench.engine.start()
+    assert bench.wait(both, one) == [FinishReason.LENGTH, FinishReason.STOP]
+    finishes = {
+        piece.sample: piece.finish
+        for _, entry in bench.outlet.entries
+        for piece in entry.pieces
+        if entry.request is both and piece.finish
+    }
+    assert finishes == {0: "length", 1: "stop"}

@@ -1,0 +1,268 @@
+"""A real Celery worker on a tiny model, from the queue to the outcome."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from celery import Celery
+
+from inference.contract import (
+    EPOCHS_KEY,
+    LEASE_KEY,
+    OUTCOMES_KEY,
+    QUEUE,
+    TASK_NAME,
+    WORKERS_KEY,
+    Function,
+    Keys,
+    Order,
+    Permit,
+    SamplingSettings,
+    ScoreResult,
+    cancel_key,
+    claim_key,
+    ended_key,
+    order_key,
+    stream_key,
+    worker_key,
+)
+from tests.inference.conftest import wait_until
+
+pytestmark = pytest.mark.worker
+
+SECRET = f"v1:{base64.b64encode(b'k' * 32).decode()}"
+ROOT = Path(__file__).parents[2]
+SLOW = {"max_tokens": 110, "samples": 64, "temperature": 1.0}
+
+
+class Portal:
+    """What the portal does, without the portal."""
+
+    def __init__(self, client: redis.Redis, url: str, digests: dict[str, str]) -> None:
+        self.client = client
+        self.digests = digests
+        self.app = Celery("producer", broker=url)
+        self.app.conf.task_ignore_result = True
+        self.vouch()
+
+    def vouch(self) -> None:
+        self.client.set(LEASE_KEY, "portal")
+        self.client.hset(EPOCHS_KEY, "size:1", 1)
+
+    def order(self, job_id: str, order: Order, kind: str = "gpt2", keys: str = SECRET, **changes) -> None:
+        fields = {"expires_at": time.time() + 600, "epochs": {"size:1": 1}, **changes}
+        permit = Permit(job_id, "tiny", self.digests.get(kind, kind), order.function.value, **fields)
+        self.client.set(order_key(job_id), order.to_json())
+        self.app.send_task(TASK_NAME, (job_id, permit.sign(Keys.parse(keys))), queue=QUEUE)
+
+    def entries(self, job_id: str) -> list[dict[str, str]]:
+        return [fields for _, fields in self.client.xrange(stream_key(job_id))]
+
+    def pieces(self, job_id: str) -> list[dict]:
+        bodies = [each["body"] for each in self.entries(job_id) if each["kind"] == "tokens"]
+        return [piece for body in bodies for piece in json.loads(body)]
+
+    def text(self, job_id: str) -> str:
+        return "".join(piece["text"] for piece in self.pieces(job_id))
+
+    def outcome(self, job_id: str) -> dict[str, str]:
+        wait_until(lambda: self.client.exists(ended_key(job_id)))
+        (outcome,) = [fields for _, fields in self.client.xrange(OUTCOMES_KEY) if fields["job"] == job_id]
+        return outcome
+
+    def reason(self, job_id: str) -> str:
+        ends = [fields for fields in self.entries(job_id) if fields["kind"] == "end"]
+        reason = self.outcome(job_id)["reason"]
+        ends = [fields for fields in self.entries(job_id) if fields["kind"] == "end"]
+        assert [end["reason"] for end in ends] == [reason]
+        assert self.entries(job_id)[-1]["kind"] == "end"
+        return reason
+
+
+class WorkerProcess:
+    """A Celery worker in a process of its own."""
+
+    def __init__(self, url: str, store: Path, log: Path, **env: str) -> None:
+        self.log = log
+        settings = {
+            "REDIS_URL": url,
+            "INFERENCE_STORE": str(store),
+            "INFERENCE_PERMIT_KEYS": SECRET,
+            "INFERENCE_DEVICE": "cpu",
+            "INFERENCE_DRAIN_SECONDS": "1",
+            "PYTHONPATH": str(ROOT),
+        }
+        command = "-A inference.worker worker --pool=threads --concurrency=64 -Q inference --loglevel=INFO"
+        with log.open("wb") as out:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "celery", *command.split()],
+                cwd=log.parent,
+                env={**os.environ, **settings, **env},
+                stdout=out,
+                stderr=subprocess.STDOUT,
+            )
+
+    def stop(self, sign: signal.Signals) -> int:
+        if self.process.poll() is None:
+            self.process.send_signal(sign)
+        return self.process.wait(60)
+
+
+@pytest.fixture(scope="module")
+def portal(redis_server, store) -> Iterator[Portal]:
+    with redis.Redis.from_url(redis_server.url, decode_responses=True) as client:
+        client.flushall()
+        portal = Portal(client, redis_server.url, store[1])
+        yield portal
+        portal.app.close()
+
+
+@pytest.fixture(scope="module")
+def worker(portal, redis_server, store, tmp_path_factory) -> Iterator[WorkerProcess]:
+    worker = WorkerProcess(redis_server.url, store[0], tmp_path_factory.mktemp("worker") / "log")
+    yield worker
+    worker.stop(signal.SIGKILL)
+
+
+@pytest.fixture
+def running(portal, worker) -> WorkerProcess:
+    portal.vouch()
+    return worker
+
+
+def generate(prompt: str = "The lab", **settings) -> Order:
+    return Order(Function.GENERATE, prompt, SamplingSettings(**{"max_tokens": 8, "temperature": 0.0, **settings}))
+
+
+def test_requests_of_three_sizes_stream_to_their_ends(portal, running):
+    for at in range(6):
+        portal.order(f"ok{at}", generate(seed=at, temperature=0.7), kind=("gpt2", "opt", "llama")[at % 3])
+    assert {portal.reason(f"ok{at}") for at in range(6)} <= {"length", "stop"}
+    first = portal.entries("ok0")
+    assert first[0]["kind"] == "started"
+    assert first[0]["worker"] == portal.client.get(claim_key("ok0")) == portal.outcome("ok0")["worker"]
+    assert not portal.client.exists(order_key("ok0"))
+    assert first[0]["worker"] in portal.client.smembers(WORKERS_KEY)
+    state = json.loads(portal.client.get(worker_key(first[0]["worker"])))
+    assert state["device"] == "cpu"
+    assert running.process.poll() is None
+
+
+def test_a_score_is_one_result(portal, running):
+    portal.order("score", Order(Function.SCORE, "The lab releases a size."))
+    assert portal.reason("score") == "complete"
+    started, result, end = portal.entries("score")
+    scored = ScoreResult.from_json(result["body"])
+    assert "".join(token.text for token in scored.tokens) == "The lab releases a size."
+    assert scored.scored == len(scored.tokens) - 1
+    assert json.loads(end["usage"]) == {"prompt_tokens": len(scored.tokens), "completion_tokens": 0}
+
+
+def test_what_must_not_run_ends_with_its_reason_and_no_token(portal, running):
+    other_key = f"v1:{base64.b64encode(b'x' * 32).decode()}"
+    portal.order("forged", generate(), keys=other_key)
+    portal.order("late", generate(), expires_at=time.time() - 1)
+    portal.order("moved", generate(), epochs={"size:1": 0})
+    portal.order("unbound", generate(), epochs={})
+    portal.order("unknown", generate(), kind="0" * 64)
+    portal.order("long", generate(max_tokens=4000))
+    portal.order("unread", Order(Function.GENERATE, "The lab", needs_reader=True))
+    portal.order("gone", generate())
+    portal.client.set(cancel_key("cancelled"), "cancelled")
+    portal.order("cancelled", generate())
+    expected = {
+        "forged": "refused",
+        "late": "expired",
+        "moved": "stopped",
+        "unbound": "refused",
+        "unknown": "engine_failed",
+        "long": "invalid",
+        "unread": "reader_lost",
+        "cancelled": "cancelled",
+    }
+    assert {job_id: portal.reason(job_id) for job_id in expected} == expected
+    assert not any(portal.text(job_id) for job_id in expected)
+    portal.order("sound", generate())
+    assert portal.reason("sound") in ("length", "stop")
+
+
+def test_an_order_that_redis_lost_ends_as_such(portal, running):
+    permit = Permit("lost", "tiny", portal.digests["gpt2"], "generate", time.time() + 60, {"size:1": 1})
+    portal.app.send_task(TASK_NAME, ("lost", permit.sign(Keys.parse(SECRET))), queue=QUEUE)
+    assert portal.reason("lost") == "broker_lost"
+
+
+def test_a_raised_epoch_stops_a_running_request(portal, running):
+    portal.order("running", generate(**SLOW))
+    wait_until(lambda: portal.text("running"))
+    portal.client.hset(EPOCHS_KEY, "size:1", 2)
+    assert portal.reason("running") == "stopped"
+    pieces = [
+        piece for each in portal.entries("running") if each["kind"] == "tokens" for piece in json.loads(each["body"])
+    ]
+    written = {piece["sample"]: piece["tokens"] for piece in pieces}
+    assert json.loads(portal.outcome("running")["usage"])["completion_tokens"] == sum(written.values())
+
+
+def test_prompts_and_outputs_are_not_in_the_log(portal, running):
+    portal.order("quiet", generate("café TOPSECRET"))
+    portal.order("loud", generate("café TOPSECRET", max_tokens=5000))
+    assert portal.reason("loud") == "invalid"
+    assert portal.reason("quiet") in ("length", "stop")
+    wait_until(lambda: "quiet ended" in running.log.read_text())
+    assert "TOPSECRET" not in running.log.read_text()
+
+
+def test_a_terminated_worker_ends_what_it_cannot_finish(portal, running):
+    portal.order("drained", generate(**SLOW))
+    wait_until(lambda: portal.text("drained"))
+    worker_id = portal.client.get(claim_key("drained"))
+    assert running.stop(signal.SIGTERM) == 0
+    assert portal.reason("drained") in ("worker_lost", "length")
+    assert not portal.client.exists(worker_key(worker_id))
+
+
+def test_a_worker_outlives_its_broker_and_a_killed_one_leaves_claim_and_no_heartbeat(redis_server, store, tmp_path):
+    server = type(redis_server)(redis_server._binary, tmp_path)
+    server.start()
+    worker = WorkerProcess(server.url, store[0], tmp_path / "log")
+    with redis.Redis.from_url(server.url, decode_responses=True) as client:
+        portal = Portal(client, server.url, store[1])
+        portal.order("cut", generate(**SLOW))
+        wait_until(lambda: portal.text("cut"))
+        server.kill()
+        server.start()
+        portal.vouch()
+        assert portal.reason("cut") == "broker_lost"
+        portal.order("after", generate())
+        assert portal.reason("after") in ("length", "stop")
+
+        portal.order("orphan", generate(**SLOW))
+        wait_until(lambda: portal.text("orphan"))
+        worker.stop(signal.SIGKILL)
+        worker_id = client.get(claim_key("orphan"))
+        assert worker_id
+        assert not client.exists(ended_key("orphan"))
+        wait_until(lambda: not client.exists(worker_key(worker_id)))
+        portal.app.close()
+    server.kill()
+
+
+@pytest.mark.parametrize("missing", ["REDIS_URL", "INFERENCE_STORE", "INFERENCE_PERMIT_KEYS"])
+def test_a_worker_without_its_settings_says_which(missing):
+    from inference.settings import WorkerSettings
+
+    env = {"REDIS_URL": "redis://localhost", "INFERENCE_STORE": "store", "INFERENCE_PERMIT_KEYS": SECRET}
+    assert WorkerSettings.read(env).max_slots == 64
+    with pytest.raises(ValueError, match=missing):
+        WorkerSettings.read({name: value for name, value in env.items() if name != missing})
