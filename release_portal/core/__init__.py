@@ -1,0 +1,1 @@
+"""What every room may use: clock, actors, decisions, errors, lifecycles."""

@@ -1,0 +1,5 @@
+from django.apps import AppConfig
+
+
+class EpochsConfig(AppConfig):
+    name = "release_portal.epochs"

@@ -1,0 +1,16 @@
+"""Epoch: how often what a permit rests on was taken back."""
+
+from django.db import models
+
+
+class Epoch(models.Model):
+    """The number under which permits for one size or grant are valid now; it only ever grows."""
+
+    key = models.CharField(max_length=200, primary_key=True)  # "size:<slug>" or "grant:<id>"
+    number = models.PositiveBigIntegerField(default=1)
+
+    class Meta:
+        db_table = "epoch"
+
+    def __str__(self) -> str:
+        return f"{self.key} = {self.number}"
