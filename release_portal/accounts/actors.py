@@ -1,0 +1,25 @@
+"""Turn accounts and tokens into actors."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import AnonymousUser
+
+from release_portal.accounts.models import ApiToken, User
+from release_portal.core.actors import ANONYMOUS, Actor, ActorKind
+
+
+def actor_of(user: User | AnonymousUser) -> Actor:
+    """Return the actor for the account that is signed in; an inactive account is a stranger."""
+    if not isinstance(user, User) or not user.is_active:
+        return ANONYMOUS
+    roles = frozenset(user.role_assignments.values_list("role", flat=True))
+    return Actor(ActorKind.USER, str(user.pk), user.username, roles)
+
+
+def actor_of_token(token: ApiToken) -> Actor:
+    """Return the actor for an API token: its owner without any role, within the token's scopes.
+
+    Roles are left out on purpose: a token may read and generate, but it can never decide.
+    """
+    person = actor_of(token.user)
+    return Actor(person.kind, person.id, person.name, frozenset(), frozenset(token.scopes))

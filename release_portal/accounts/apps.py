@@ -1,0 +1,10 @@
+from django.apps import AppConfig
+
+
+class AccountsConfig(AppConfig):
+    name = "release_portal.accounts"
+
+    def ready(self) -> None:
+        from release_portal.accounts.own_data import declare_accounts
+
+        declare_accounts()

@@ -1,0 +1,45 @@
+"""The closed lists of roles and token scopes (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """What a person may be trusted with; nobody holds one by default."""
+
+    ADMINISTRATOR = "administrator"
+    RELEASE_MANAGER = "release_manager"
+    SAFETY_REVIEWER = "safety_reviewer"
+    ACCESS_LEAD = "access_lead"
+    PARTNER_LEAD = "partner_lead"
+    EXTERNAL_REVIEWER = "external_reviewer"
+    BOARD = "board"
+    OPERATOR = "operator"
+    DUTY_OFFICER = "duty_officer"
+
+    @property
+    def label(self) -> str:
+        """The role as people read it."""
+        return self.value.replace("_", " ")
+
+
+# External reviewers see what they are shown; they are not staff.
+STAFF_ROLES: frozenset[str] = frozenset(role.value for role in Role if role is not Role.EXTERNAL_REVIEWER)
+
+SCOPES: dict[str, str] = {
+    "catalogue:read": "read the catalogue, sizes and cards",
+    "generate": "generate with the sizes that your grants or stages open to you",
+    "detect": "ask whether a text came from a served model",
+    "jobs:read": "read your own jobs",
+    "applications:write": "file and follow access applications",
+    "reports:write": "file misuse reports",
+}
+STAFF_SCOPES: dict[str, str] = {"staff:read": "read staff queues; a token can never decide"}
+
+
+def scopes_for(roles: Iterable[str]) -> tuple[str, ...]:
+    """Return every scope that an account with these roles may give to a token."""
+    staff = tuple(STAFF_SCOPES) if STAFF_ROLES.intersection(roles) else ()
+    return (*SCOPES, *staff)

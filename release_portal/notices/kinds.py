@@ -1,0 +1,47 @@
+"""The closed catalogue of notices (pure).
+
+Each kind has a text in templates/notices/<kind>.txt; its first line is the subject.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class NoticeKind:
+    """One kind of notice.
+
+    Args:
+        kind: stable slug and name of the text file.
+        needs: the strings that the text names; all must be given, and no other.
+    """
+
+    kind: str
+    needs: frozenset[str]
+
+
+def _kind(kind: str, needs: str) -> NoticeKind:
+    return NoticeKind(kind, frozenset(needs.split()))
+
+
+_ALL = (
+    _kind("application_received", "application size due"),
+    _kind("application_arrived", "application size applicant purpose due"),
+    _kind("application_question", "application size question until"),
+    _kind("application_approved", "application size grant functions tokens_per_day requests concurrent end by"),
+    _kind("application_refused", "application size reason text change by"),
+    _kind("application_lapses_soon", "application size state until"),
+    _kind("application_lapsed", "application size state"),
+    _kind("grant_suspended", "grant purpose reason"),
+    _kind("grant_lifted", "grant purpose reason end"),
+    _kind("grant_suspension_lapsed", "grant purpose end"),
+    _kind("grant_expired", "grant purpose end"),
+    _kind("grant_ends_soon", "grant purpose end days"),
+)
+KINDS: dict[str, NoticeKind] = {kind.kind: kind for kind in _ALL}
+
+
+def notice_kind(kind: str) -> NoticeKind:
+    """Return the entry of the catalogue; raises KeyError for a notice that nobody declared."""
+    return KINDS[kind]
