@@ -1,0 +1,1 @@
+"""Model cards: their text, versions and digests."""

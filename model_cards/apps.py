@@ -1,0 +1,5 @@
+from django.apps import AppConfig
+
+
+class ModelCardsConfig(AppConfig):
+    name = "model_cards"
