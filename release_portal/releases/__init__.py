@@ -1,0 +1,1 @@
+"""Where each size stands on the ladder, and the moves between stages."""
