@@ -1,0 +1,1 @@
+"""The terms of access: their texts as files, and the services that publish and sign them."""

@@ -1,0 +1,18 @@
+"""Grants with their usage, applications with their questions, agreement versions with their signatures."""
+
+from release_portal.access.models.agreements import AgreementVersion, Signature
+from release_portal.access.models.applications import Application, Question, new_application_id
+from release_portal.access.models.grants import Grant, GrantFunction, Suspension, UsageDay, new_grant_id
+
+__all__ = [
+    "AgreementVersion",
+    "Application",
+    "Grant",
+    "GrantFunction",
+    "Question",
+    "Signature",
+    "Suspension",
+    "UsageDay",
+    "new_application_id",
+    "new_grant_id",
+]

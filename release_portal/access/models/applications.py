@@ -1,0 +1,125 @@
+"""Application and Question."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from release_portal.access.application_rules import DRAFT, OPEN, STATES, SUBMITTED, Answers
+from release_portal.access.models.agreements import AgreementVersion
+from release_portal.access.models.grants import Grant
+from release_portal.access.purposes import PURPOSES
+from release_portal.registry.models import ModelSize
+
+
+def new_application_id() -> str:
+    """Return a short public id that says nothing about how many applications there are."""
+    return f"a-{secrets.token_hex(5)}"
+
+
+class ApplicationQuerySet(models.QuerySet["Application"]):
+    """Words for applications."""
+
+    def filed_by(self, account_id: str) -> Self:
+        """Applications of one account; an empty id filed none."""
+        return self.filter(applicant_id=account_id) if account_id else self.none()
+
+    def open(self) -> Self:
+        """Applications that nobody has decided, withdrawn or let lapse."""
+        return self.filter(state__in=OPEN)
+
+    def sent(self) -> Self:
+        """Applications that were submitted at some time; a draft is its writer's alone."""
+        return self.exclude(submitted_at=None)
+
+    def waiting(self) -> Self:
+        """Applications that wait for a decision, the oldest promise first."""
+        return self.filter(state=SUBMITTED).order_by("due_at", "submitted_at", "pk")
+
+
+class Application(models.Model):
+    """What a researcher files to be given access to one size."""
+
+    id = models.CharField(max_length=20, primary_key=True, default=new_application_id)
+    applicant = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="applications")
+    size = models.ForeignKey(ModelSize, on_delete=models.PROTECT, related_name="applications")
+    renews = models.ForeignKey(Grant, on_delete=models.PROTECT, null=True, blank=True, related_name="renewals")
+    state = models.CharField(max_length=12, default=DRAFT, choices=[(state, state) for state in STATES])
+    purpose_code = models.CharField(max_length=3, blank=True, choices=list(PURPOSES.items()))
+    purpose = models.TextField(blank=True)
+    affiliation = models.CharField(max_length=200, blank=True)
+    intended_use = models.TextField(blank=True)
+    functions = models.JSONField(default=list)
+    requested_end = models.DateField(null=True, blank=True)
+    agreement = models.ForeignKey(AgreementVersion, on_delete=models.PROTECT, null=True, related_name="applications")
+    agreement_hash = models.CharField(max_length=64, blank=True)
+    grant = models.ForeignKey(Grant, on_delete=models.PROTECT, null=True, related_name="applications")
+    version = models.PositiveIntegerField(default=1)
+    created_at = models.DateTimeField()
+    saved_at = models.DateTimeField()
+    submitted_at = models.DateTimeField(null=True)
+    due_at = models.DateTimeField(null=True)  # the decision that was promised; moves by the time spent asking
+    decided_at = models.DateTimeField(null=True)
+    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    decided_by_name = models.CharField(max_length=150, blank=True)
+    decision_code = models.CharField(max_length=30, blank=True)
+    decision_text = models.TextField(blank=True)
+
+    objects = ApplicationQuerySet.as_manager()
+
+    class Meta:
+        db_table = "access_application"
+        ordering = ["-created_at", "pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["applicant", "size"], condition=Q(state__in=sorted(OPEN)), name="one_open_application_per_size"
+            ),
+            models.CheckConstraint(
+                condition=Q(state="granted", grant__isnull=False) | (~Q(state="granted") & Q(grant__isnull=True)),
+                name="granted_application_has_a_grant",
+            ),
+            models.CheckConstraint(condition=~Q(decided_by=models.F("applicant")), name="decided_by_another"),
+        ]
+        indexes = [models.Index(fields=["state", "due_at"], name="application_queue")]
+
+    def __str__(self) -> str:
+        return self.id
+
+    def answers(self) -> Answers:
+        """Return what was answered, as the rules read it."""
+        return Answers(
+            purpose_code=self.purpose_code,
+            purpose=self.purpose,
+            affiliation=self.affiliation,
+            intended_use=self.intended_use,
+            functions=tuple(self.functions),
+            requested_end=self.requested_end,
+        )
+
+
+class Question(models.Model):
+    """Something a reviewer asked; the clock of the application rests until it is answered."""
+
+    application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="questions")
+    text = models.TextField()
+    asked_by_id = models.CharField(max_length=60)
+    asked_by_name = models.CharField(max_length=150)
+    asked_at = models.DateTimeField()
+    answer = models.TextField(blank=True)
+    answered_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "application_question"
+        ordering = ["asked_at", "pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["application"], condition=Q(answered_at=None), name="one_open_question_per_application"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"question on {self.application_id}"

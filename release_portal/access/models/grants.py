@@ -1,0 +1,154 @@
+"""Grant, Suspension and UsageDay."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+from typing import Self
+
+from django.conf import settings
+from django.db import models
+
+from release_portal.access.grant_rules import ACTIVE, GRANT, SUSPENDED, GrantFacts, state_at
+from release_portal.registry.models import ModelSize
+
+
+def new_grant_id() -> str:
+    """Return a short public id that says nothing about how many grants there are."""
+    return f"g-{secrets.token_hex(5)}"
+
+
+class GrantQuerySet(models.QuerySet["Grant"]):
+    """Words for grants."""
+
+    def held_by(self, account_id: str) -> Self:
+        """Grants of one account; an empty id holds none."""
+        return self.filter(holder_id=account_id) if account_id else self.none()
+
+    def in_force(self, at: datetime) -> Self:
+        """Grants that are active at that time, whether or not anybody swept up."""
+        return self.filter(state__in=("active", "scheduled"), starts_at__lte=at, ends_at__gt=at)
+
+    def covering(self, function: str) -> Self:
+        """Grants that name a function."""
+        return self.filter(functions__name=function)
+
+
+class Grant(models.Model):
+    """What a researcher holds: sizes, functions, purpose, quota, and an end."""
+
+    id = models.CharField(max_length=20, primary_key=True, default=new_grant_id)
+    holder = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="grants")
+    kind = models.CharField(
+        max_length=10, default="research", choices=[("research", "research"), ("partner", "partner")]
+    )
+    sizes = models.ManyToManyField(ModelSize, related_name="grants")
+    purpose = models.TextField()
+    state = models.CharField(max_length=12, default=ACTIVE, choices=[(state, state) for state in GRANT.states])
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    tokens_per_day = models.PositiveIntegerField()
+    requests_per_minute = models.PositiveIntegerField()
+    concurrent = models.PositiveIntegerField()
+    version = models.PositiveIntegerField(default=1)
+    created_at = models.DateTimeField()
+
+    objects = GrantQuerySet.as_manager()
+
+    class Meta:
+        db_table = "access_grant"
+        ordering = ["-created_at"]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(ends_at__gt=models.F("starts_at")), name="grant_ends_after_start")
+        ]
+
+    def __str__(self) -> str:
+        return self.id
+
+    def facts(self) -> GrantFacts:
+        """Return what the policy needs to know; reads prefetched rows where there are any."""
+        open_one = self.open_suspension
+        return GrantFacts(
+            id=self.id,
+            state=self.state,
+            kind=self.kind,
+            functions=frozenset(function.name for function in self.functions.all()),
+            starts_at=self.starts_at,
+            ends_at=self.ends_at,
+            suspended_reason=open_one.reason if open_one else "",
+        )
+
+    def state_at(self, at: datetime) -> str:
+        """Return the state that counts at that time."""
+        return state_at(self.facts(), at)
+
+    @property
+    def open_suspension(self) -> Suspension | None:
+        """The suspension in force, if the grant is suspended."""
+        if self.state != SUSPENDED:
+            return None
+        return next((one for one in self.suspensions.all() if one.ended_at is None), None)
+
+
+class GrantFunction(models.Model):
+    """A function that a grant opens: generate, detect, weights."""
+
+    grant = models.ForeignKey(Grant, on_delete=models.CASCADE, related_name="functions")
+    name = models.CharField(max_length=20)
+
+    class Meta:
+        db_table = "grant_function"
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["grant", "name"], name="function_once_per_grant")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Suspension(models.Model):
+    """One officer took a grant back for now; another confirms or lifts it, else it lapses."""
+
+    grant = models.ForeignKey(Grant, on_delete=models.CASCADE, related_name="suspensions")
+    state_before = models.CharField(max_length=12)
+    reason = models.TextField()
+    by_id = models.CharField(max_length=60)
+    by_name = models.CharField(max_length=150)
+    at = models.DateTimeField()
+    confirmed_by_id = models.CharField(max_length=60, blank=True)
+    confirmed_by_name = models.CharField(max_length=150, blank=True)
+    confirmed_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    ended_by_name = models.CharField(max_length=150, blank=True)
+    end_reason = models.TextField(blank=True)
+
+    class Meta:
+        db_table = "suspension"
+        ordering = ["-at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["grant"], condition=models.Q(ended_at=None), name="one_open_suspension_per_grant"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(confirmed_by_id="") | ~models.Q(confirmed_by_id=models.F("by_id")),
+                name="suspension_confirmed_by_another",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"suspension of {self.grant_id}"
+
+
+class UsageDay(models.Model):
+    """Tokens used and reserved by one grant (or account) on one UTC day."""
+
+    holder = models.CharField(max_length=60)  # "grant:<id>" or "account:<id>"
+    day = models.DateField()
+    used = models.PositiveBigIntegerField(default=0)
+    reserved = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        db_table = "usage_day"
+        constraints = [models.UniqueConstraint(fields=["holder", "day"], name="one_usage_row_per_day")]
+
+    def __str__(self) -> str:
+        return f"{self.holder} on {self.day}: {self.used}"

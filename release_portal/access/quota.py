@@ -1,0 +1,66 @@
+"""How much may be used: tokens a day, requests a minute, concurrent requests (pure)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+
+from release_portal.core.decisions import Decision, allow, too_much
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Upper limits of a grant, or of an account where the stage needs no grant."""
+
+    tokens_per_day: int
+    requests_per_minute: int
+    concurrent: int
+
+
+# Where a stage opens a size to everyone signed in, without a grant.
+PUBLIC_LIMITS = Limits(tokens_per_day=20_000, requests_per_minute=20, concurrent=2)
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What has been used up to now.
+
+    Args:
+        tokens: settled tokens of today (UTC), prompt and completion.
+        reserved: tokens set aside for requests that have not ended.
+        recent: times of the requests of the last minute, oldest first.
+        running: requests that have not ended.
+    """
+
+    tokens: int
+    reserved: int
+    recent: tuple[datetime, ...]
+    running: int
+
+
+def day_end(at: datetime) -> datetime:
+    """Return when the daily count starts again: the next midnight UTC."""
+    return datetime.combine(at.astimezone(UTC).date() + timedelta(days=1), time.min, UTC)
+
+
+def decide_quota(limits: Limits, usage: Usage, asked: int, at: datetime) -> Decision:
+    """Decide whether a request that may use `asked` tokens fits into the limits now."""
+    left = limits.tokens_per_day - usage.tokens - usage.reserved
+    if asked > left:
+        reason = f"The request may use {asked:,} tokens; {max(left, 0):,} of {limits.tokens_per_day:,} are left today."
+        change = "Ask for fewer tokens, or come back after midnight UTC."
+        return too_much("tokens_per_day", reason, "quota: tokens a day", change, day_end(at))
+    if usage.running >= limits.concurrent:
+        reason = f"{usage.running} of your requests are running; {limits.concurrent} may run at once."
+        return too_much(
+            "concurrent",
+            reason,
+            "quota: concurrent requests",
+            "Wait until one has ended, or stop one.",
+            at + timedelta(seconds=5),
+        )
+    if len(usage.recent) >= limits.requests_per_minute:
+        free_at = usage.recent[-limits.requests_per_minute] + timedelta(minutes=1)
+        reason = f"{limits.requests_per_minute} requests were made within a minute."
+        return too_much("requests_per_minute", reason, "quota: requests a minute", "Wait a moment.", free_at)
+    return allow("within_quota", f"{left - asked:,} tokens are left today after this.", "quota")

@@ -1,0 +1,266 @@
+"""Write grants: create, renew, suspend, confirm, lift, lapse, expire."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+
+from release_portal.access.grant_rules import (
+    ACTIVE,
+    CONFIRM_WITHIN,
+    EXPIRED,
+    GRANT,
+    LONGEST_DAYS,
+    SCHEDULED,
+    SURRENDERED,
+    SUSPENDED,
+    decide_second_officer,
+)
+from release_portal.access.models import Grant, GrantFunction, Suspension
+from release_portal.access.quota import Limits
+from release_portal.accounts.models import User
+from release_portal.audit.services import record
+from release_portal.core.actors import Actor
+from release_portal.core.decisions import Decision
+from release_portal.core.errors import InvalidInput, StaleVersion, error_of
+from release_portal.epochs.services import advance_epoch, grant_key, start_epoch
+from release_portal.notices.services import notify
+from release_portal.registry.models import ModelSize
+
+
+@dataclass(frozen=True)
+class GrantTerms:
+    """What a new grant says."""
+
+    sizes: tuple[ModelSize, ...]
+    functions: tuple[str, ...]
+    purpose: str
+    starts_at: datetime
+    ends_at: datetime
+    limits: Limits
+    kind: str = "research"
+
+
+def grant_subject(grant: Grant) -> str:
+    """Return how the audit log names a grant."""
+    return f"grant:{grant.pk}"
+
+
+@transaction.atomic
+def create_grant(actor: Actor, holder: User, terms: GrantTerms, *, reason: str, at: datetime) -> Grant:
+    """Write a grant with its first epoch; who may decide on one is settled by the caller's lifecycle."""
+    _check_terms(terms, at)
+    grant = Grant.objects.create(
+        holder=holder,
+        kind=terms.kind,
+        purpose=terms.purpose,
+        state=ACTIVE if terms.starts_at <= at else SCHEDULED,
+        starts_at=terms.starts_at,
+        ends_at=terms.ends_at,
+        tokens_per_day=terms.limits.tokens_per_day,
+        requests_per_minute=terms.limits.requests_per_minute,
+        concurrent=terms.limits.concurrent,
+        created_at=at,
+    )
+    grant.sizes.set(terms.sizes)
+    GrantFunction.objects.bulk_create([GrantFunction(grant=grant, name=name) for name in sorted(set(terms.functions))])
+    start_epoch(grant_key(grant.pk))
+    _record("grant.created", actor, grant, at, reason, holder=holder.username, ends_at=terms.ends_at.isoformat())
+    return grant
+
+
+def _check_terms(terms: GrantTerms, at: datetime) -> None:
+    if not terms.sizes:
+        raise InvalidInput("A grant names at least one size.", field="sizes")
+    if not terms.functions:
+        raise InvalidInput("A grant names at least one function.", field="functions")
+    if terms.ends_at <= terms.starts_at:
+        raise InvalidInput("The end must lie after the start.", field="ends_at")
+    if (terms.ends_at - terms.starts_at).days > LONGEST_DAYS:
+        raise InvalidInput(
+            f"A grant lasts at most {LONGEST_DAYS} days.",
+            field="ends_at",
+            change="Choose an earlier end; it can be renewed.",
+        )
+
+
+@transaction.atomic
+def renew_grant(
+    actor: Actor,
+    grant_id: str,
+    *,
+    ends_at: datetime,
+    functions: tuple[str, ...],
+    limits: Limits,
+    reason: str,
+    at: datetime,
+) -> Grant:
+    """Move the end of a running grant, with the functions and the quota that were approved for its new time."""
+    grant = Grant.objects.select_for_update().get(pk=grant_id)
+    _check(GRANT.decide("renew", grant.state, relations_of(actor, grant)))
+    held = {function.name for function in grant.functions.all()}
+    grant.functions.exclude(name__in=functions).delete()
+    GrantFunction.objects.bulk_create([GrantFunction(grant=grant, name=name) for name in sorted({*functions} - held)])
+    grant.ends_at, grant.tokens_per_day = ends_at, limits.tokens_per_day
+    grant.requests_per_minute, grant.concurrent = limits.requests_per_minute, limits.concurrent
+    grant.version += 1
+    grant.save()
+    if held - {*functions}:
+        advance_epoch(grant_key(grant.pk))  # running work may hold a permit for what is no longer given
+    _record("grant.renewed", actor, grant, at, reason, ends_at=ends_at.isoformat())
+    return grant
+
+
+@transaction.atomic
+def suspend_grant(actor: Actor, grant_id: str, *, reason: str, expected_version: int, at: datetime) -> Suspension:
+    """Take a grant back for now: one officer, at once; work that it permits stops."""
+    grant = _locked(actor, "suspend", grant_id, expected_version)
+    if not reason.strip():
+        raise InvalidInput("A reason is needed.", field="reason", change="Write what the holder shall read.")
+    before = grant.state
+    _set_state(grant, SUSPENDED)
+    suspension = Suspension.objects.create(
+        grant=grant, state_before=before, reason=reason.strip(), by_id=actor.id, by_name=actor.name, at=at
+    )
+    advance_epoch(grant_key(grant.pk))
+    _record("grant.suspended", actor, grant, at, reason)
+    _tell("grant_suspended", grant, at, reason=suspension.reason)
+    return suspension
+
+
+@transaction.atomic
+def confirm_suspension(actor: Actor, grant_id: str, *, reason: str, expected_version: int, at: datetime) -> None:
+    """A second officer confirms a suspension, so that it no longer lapses."""
+    grant = _locked(actor, "confirm", grant_id, expected_version)
+    suspension = _open_suspension(grant)
+    suspension.confirmed_by_id, suspension.confirmed_by_name, suspension.confirmed_at = actor.id, actor.name, at
+    suspension.save(update_fields=["confirmed_by_id", "confirmed_by_name", "confirmed_at"])
+    _set_state(grant, SUSPENDED)
+    _record("grant.suspension_confirmed", actor, grant, at, reason)
+
+
+@transaction.atomic
+def lift_suspension(
+    actor: Actor, grant_id: str, *, reason: str, expected_version: int, at: datetime, is_unfounded: bool = False
+) -> None:
+    """Another officer gives the grant back; when it was unfounded, the lost time is added to its end."""
+    grant = _locked(actor, "lift", grant_id, expected_version)
+    suspension = _open_suspension(grant)
+    if not reason.strip():
+        raise InvalidInput("A reason is needed.", field="reason", change="Write what was found.")
+    if is_unfounded:
+        grant.ends_at += at - suspension.at
+    _end_suspension(grant, suspension, by_name=actor.name, reason=reason, at=at)
+    _record("grant.lifted", actor, grant, at, reason, unfounded=is_unfounded)
+    _tell("grant_lifted", grant, at, reason=reason.strip(), end=_when(grant.ends_at))
+
+
+@transaction.atomic
+def lapse_suspensions(actor: Actor, *, at: datetime) -> int:
+    """Return every grant whose suspension nobody confirmed in time to what a person had granted before."""
+    due = Suspension.objects.select_for_update().filter(
+        ended_at=None, confirmed_at=None, at__lte=at - CONFIRM_WITHIN, grant__state=SUSPENDED
+    )
+    count = 0
+    for suspension in due.select_related("grant"):
+        grant = suspension.grant
+        _check(GRANT.decide("lapse", grant.state, {actor.kind.value}))
+        reason = "not confirmed by a second officer within 72 hours"
+        _end_suspension(grant, suspension, by_name=actor.name, reason=reason, at=at)
+        _record("grant.suspension_lapsed", actor, grant, at, reason)
+        _tell("grant_suspension_lapsed", grant, at, end=_when(grant.ends_at))
+        count += 1
+    return count
+
+
+@transaction.atomic
+def expire_grants(actor: Actor, *, at: datetime) -> int:
+    """Write down the ends that were reached; use has ended already, at its own check."""
+    states = GRANT.command("expire").sources
+    count = 0
+    for grant in Grant.objects.select_for_update().filter(state__in=states, ends_at__lte=at):
+        _check(GRANT.decide("expire", grant.state, {actor.kind.value}))
+        grant.suspensions.filter(ended_at=None).update(ended_at=at, ended_by_name=actor.name, end_reason="grant ended")
+        _set_state(grant, EXPIRED)
+        advance_epoch(grant_key(grant.pk))
+        _record("grant.expired", actor, grant, at, "its end is reached")
+        _tell("grant_expired", grant, at, end=_when(grant.ends_at))
+        count += 1
+    return count
+
+
+def relations_of(actor: Actor, grant: Grant) -> frozenset[str]:
+    """Return the roles and relations under which the lifecycle knows this actor; a token has none."""
+    if actor.scopes is not None:
+        return frozenset()
+    own = {"holder"} if actor.is_person and actor.id == str(grant.holder_id) else set()
+    roles = actor.roles - {"duty_officer"} if own else actor.roles  # nobody decides on their own grant
+    return frozenset(own | set(roles) | ({"system"} if actor.is_system else set()))
+
+
+def decide_command(actor: Actor, grant: Grant, name: str) -> Decision:
+    """Decide whether the actor may give a command to a grant now; pages ask the same as services."""
+    decision = GRANT.decide(name, grant.state, relations_of(actor, grant))
+    suspension = grant.open_suspension
+    if not decision or suspension is None or name not in ("confirm", "lift"):
+        return decision
+    return decide_second_officer(
+        name, is_same_officer=actor.id == suspension.by_id, is_confirmed=suspension.confirmed_at is not None
+    )
+
+
+@transaction.atomic
+def surrender_grant(actor: Actor, grant_id: str, *, reason: str, expected_version: int, at: datetime) -> None:
+    """The holder gives a grant up; work that it permits stops, and only a new application opens the size again."""
+    grant = _locked(actor, "surrender", grant_id, expected_version)
+    grant.suspensions.filter(ended_at=None).update(ended_at=at, ended_by_name=actor.name, end_reason="grant given up")
+    _set_state(grant, SURRENDERED)
+    advance_epoch(grant_key(grant.pk))
+    _record("grant.surrendered", actor, grant, at, reason.strip())
+
+
+def _locked(actor: Actor, command: str, grant_id: str, expected_version: int) -> Grant:
+    grant = Grant.objects.select_for_update().get(pk=grant_id)
+    _check(decide_command(actor, grant, command))
+    if grant.version != expected_version:
+        raise StaleVersion(
+            f"The grant changed while this form was open; it is {grant.state} now.", change="Look again, then decide."
+        )
+    return grant
+
+
+def _check(decision: Decision) -> None:
+    if not decision:
+        raise error_of(decision)
+
+
+def _open_suspension(grant: Grant) -> Suspension:
+    return grant.suspensions.select_for_update().get(ended_at=None)
+
+
+def _end_suspension(grant: Grant, suspension: Suspension, *, by_name: str, reason: str, at: datetime) -> None:
+    suspension.ended_at, suspension.ended_by_name, suspension.end_reason = at, by_name, reason
+    suspension.save(update_fields=["ended_at", "ended_by_name", "end_reason"])
+    _set_state(grant, suspension.state_before)
+
+
+def _set_state(grant: Grant, state: str) -> None:
+    grant.state, grant.version = state, grant.version + 1
+    grant.save(update_fields=["state", "version", "ends_at"])
+
+
+def _record(kind: str, actor: Actor, grant: Grant, at: datetime, reason: str, **data: str | bool) -> None:
+    facts: Iterable[tuple[str, str | bool | int]] = {"state": grant.state, "version": grant.version, **data}.items()
+    record(kind, actor=actor, subject=grant_subject(grant), at=at, reason=reason, data=dict(facts))
+
+
+def _tell(kind: str, grant: Grant, at: datetime, **more: str) -> None:
+    facts = {"grant": grant.pk, "purpose": grant.purpose, **more}
+    notify(grant.holder, kind, facts, at=at, path=f"/grants/{grant.pk}/")
+
+
+def _when(moment: datetime) -> str:
+    return f"{moment:%d %B %Y, %H:%M UTC}"
