@@ -1,0 +1,117 @@
+"""Read sampling settings from what people or clients send, with an error per field (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from inference.contract import SamplingSettings
+from release_portal.core.errors import InvalidInput
+
+MOST_STOPS, LONGEST_STOP = 4, 200
+
+
+@dataclass(frozen=True)
+class Range:
+    """A number's limits.
+
+    Args:
+        least, most: both allowed.
+        default: used when nothing is given.
+        is_whole: whether only whole numbers are allowed.
+    """
+
+    least: float
+    most: float
+    default: float
+    is_whole: bool = False
+
+    def read(self, name: str, value: Any) -> float:
+        """Return the number; raise InvalidInput naming the field otherwise."""
+        if value is None or value == "":
+            return self.default
+        number = self._number(name, value)
+        if not self.least <= number <= self.most:
+            raise _wrong(name, f"{name} is {_shown(value)}; it must lie between {self._span()}.")
+        return number
+
+    def _number(self, name: str, value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float | str):
+            raise _wrong(name, f"{name} must be a number.")
+        try:
+            return int(value) if self.is_whole and not isinstance(value, float) else _exact(value, self.is_whole)
+        except (ValueError, OverflowError) as error:  # OverflowError: infinity, or a whole number beyond any float
+            kind = "whole number" if self.is_whole else "number"
+            raise _wrong(name, f"{name} is {_shown(value)}; write a {kind} between {self._span()}.") from error
+
+    def _span(self) -> str:
+        return f"{self.least:g} and {self.most:g}" if self.most < 10**9 else f"{self.least:g} and 2^63 - 1"
+
+
+def _shown(value: float | str) -> str:
+    """Return the value as an error quotes it: whole numbers beyond some size have no text in Python."""
+    if isinstance(value, int) and abs(value) >= 10**40:
+        return "a number of more than 40 digits"
+    return repr(value[:40]) if isinstance(value, str) else f"{value}"
+
+
+def _exact(value: float | str, is_whole: bool) -> float:
+    number = float(value)
+    if is_whole:
+        if number != int(number):
+            raise ValueError("not whole")
+        return int(number)
+    return number
+
+
+RANGES: dict[str, Range] = {
+    "max_tokens": Range(1, 1024, 64, is_whole=True),
+    "temperature": Range(0.0, 2.0, 1.0),
+    "top_k": Range(0, 1000, 0, is_whole=True),
+    "top_p": Range(0.01, 1.0, 1.0),
+    "seed": Range(0, 2**63 - 1, 0, is_whole=True),
+    "samples": Range(1, 4, 1, is_whole=True),
+}
+
+
+def read_settings(values: Mapping[str, Any], fresh_seed: Callable[[], int]) -> SamplingSettings:
+    """Return the settings that the values describe; without a seed a fresh one is drawn and shown.
+
+    Raises:
+        InvalidInput: naming the first field that is wrong.
+    """
+    numbers = {name: limits.read(name, values.get(name)) for name, limits in RANGES.items()}
+    seed = values.get("seed")
+    return SamplingSettings(
+        max_tokens=int(numbers["max_tokens"]),
+        temperature=float(numbers["temperature"]),
+        top_k=int(numbers["top_k"]),
+        top_p=float(numbers["top_p"]),
+        stop=read_stops(values.get("stop")),
+        seed=fresh_seed() if seed is None or seed == "" else int(numbers["seed"]),
+        samples=int(numbers["samples"]),
+    )
+
+
+def read_stops(value: Any) -> tuple[str, ...]:
+    """Return stop strings from a string, a list of strings, or nothing."""
+    stops = [] if value is None or value == "" else [value] if isinstance(value, str) else value
+    if not isinstance(stops, list | tuple) or not all(isinstance(stop, str) and stop for stop in stops):
+        raise _wrong("stop", "stop must be a text or a list of texts, none of them empty.")
+    if len(stops) > MOST_STOPS or any(len(stop) > LONGEST_STOP for stop in stops):
+        raise _wrong("stop", f"stop takes at most {MOST_STOPS} texts of at most {LONGEST_STOP} characters.")
+    return tuple(stops)
+
+
+def read_prompt(value: Any) -> str:
+    """Return the prompt; raise InvalidInput for what is not text."""
+    if not isinstance(value, str):
+        raise _wrong("prompt", "prompt must be text.")
+    if "\x00" in value:
+        raise _wrong("prompt", "prompt holds a NUL character.")
+    return value.replace("\r\n", "\n")  # what browsers make of a line end
+
+
+def _wrong(name: str, reason: str) -> InvalidInput:
+    return InvalidInput(reason, field=name, change="Correct this field; nothing was submitted.")

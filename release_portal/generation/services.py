@@ -1,0 +1,60 @@
+"""Generate, and generate again."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from inference.contract import Function
+from release_portal.core.actors import Actor
+from release_portal.generation.limits import read_prompt, read_settings
+from release_portal.jobs.lookups import generation_for
+from release_portal.jobs.models import Job
+from release_portal.jobs.services import JobRequest, submit_job
+
+
+def fresh_seed() -> int:
+    """Return a seed for somebody who gave none."""
+    return secrets.randbelow(2**31)
+
+
+def generate(
+    actor: Actor,
+    size: str,
+    values: Mapping[str, Any],
+    *,
+    at: datetime,
+    interface: str = "web",
+    submit_key: str | None = None,
+) -> Job:
+    """Submit a generation from the words of a form or a client.
+
+    Args:
+        values: prompt, temperature, top_k, top_p, max_tokens, stop, seed, samples; numbers may be text.
+    """
+    request = JobRequest(
+        size=size,
+        function=Function.GENERATE,
+        prompt=read_prompt(values.get("prompt", "")),
+        settings=read_settings(values, fresh_seed),
+        interface=interface,
+        needs_reader=interface == "web",
+        submit_key=submit_key or None,
+    )
+    return submit_job(actor, request, at=at)
+
+
+def generate_again(actor: Actor, job_id: str, *, at: datetime, submit_key: str | None = None) -> Job:
+    """Submit the same prompt, settings and seed as one of the actor's earlier jobs."""
+    earlier = generation_for(actor, job_id)
+    request = JobRequest(
+        size=earlier.size.slug,
+        function=Function.GENERATE,
+        prompt=earlier.prompt,
+        settings=earlier.settings,
+        needs_reader=True,
+        submit_key=submit_key or None,
+    )
+    return submit_job(actor, request, at=at)

@@ -1,0 +1,10 @@
+from django.apps import AppConfig
+
+
+class JobsConfig(AppConfig):
+    name = "release_portal.jobs"
+
+    def ready(self) -> None:
+        from release_portal.jobs.own_data import declare
+
+        declare()

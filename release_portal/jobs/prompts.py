@@ -1,0 +1,42 @@
+"""Can the size take this prompt? Counted in the portal with the size's own tokenizer."""
+
+from __future__ import annotations
+
+from django.conf import settings
+
+from release_portal.core.errors import InvalidInput
+from release_portal.registry.models import ModelSize, Revision
+from release_portal.registry.tokens import prompt_tokenizer
+
+SHOWN_CHARACTERS = 8
+
+
+def tokens_in(size: ModelSize, revision: Revision, prompt: str, *, most_new: int) -> int:
+    """Return how many tokens the prompt has; raise InvalidInput when the size cannot take it.
+
+    Args:
+        most_new: completion tokens asked for, per sample; prompt and completion share the context.
+    """
+    if not prompt.strip():
+        raise InvalidInput(
+            "The prompt is empty.", field="prompt", code="prompt_empty", change="Write something to continue."
+        )
+    tokenizer = prompt_tokenizer(settings.STORE_ROOT, revision.digest)
+    if missing := tokenizer.uncovered(prompt):
+        shown = ", ".join(f"{character!r}" for character in missing[:SHOWN_CHARACTERS])
+        raise InvalidInput(
+            f"{size.name} has no tokens for: {shown}.",
+            field="prompt",
+            code="prompt_not_covered",
+            change="Remove these characters.",
+        )
+    count = tokenizer.count(prompt)
+    limit = min(size.context or settings.SERVED_CONTEXT, settings.SERVED_CONTEXT)
+    if count + most_new > limit:
+        raise InvalidInput(
+            f"The prompt has {count:,} tokens and {most_new:,} more are asked for; {size.name} takes {limit:,} in all.",
+            field="prompt" if count >= limit else "max_tokens",
+            code="context_exceeded",
+            change=f"Shorten the prompt, or ask for at most {max(limit - count, 0):,} tokens.",
+        )
+    return count

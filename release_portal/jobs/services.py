@@ -1,0 +1,219 @@
+"""Submit and cancel jobs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+
+import redis
+from django.db import IntegrityError, transaction
+from kombu.exceptions import OperationalError
+
+from inference.contract import (
+    ORDER_SECONDS,
+    QUEUE,
+    READER_SECONDS,
+    STREAM_SECONDS,
+    TASK_NAME,
+    FinishReason,
+    Function,
+    Order,
+    Permit,
+    SamplingSettings,
+    cancel_key,
+    order_key,
+    reader_key,
+)
+from release_portal.access.lookups import SizeAccess, size_for
+from release_portal.access.models import Grant, UsageDay
+from release_portal.access.policy import POLICY_VERSION, Action
+from release_portal.access.quota import PUBLIC_LIMITS, Limits, Usage, decide_quota
+from release_portal.celery import app
+from release_portal.core.actors import Actor
+from release_portal.core.errors import Unavailable, error_of
+from release_portal.core.keys import keys_for
+from release_portal.core.redis_client import redis_client
+from release_portal.epochs.services import grant_key, numbers_of, size_key
+from release_portal.jobs.lookups import job_for
+from release_portal.jobs.models import Job
+from release_portal.jobs.prompts import tokens_in
+from release_portal.jobs.workers import require_service
+
+PERMIT_LASTS = timedelta(seconds=ORDER_SECONDS)
+ACTION_OF = {Function.GENERATE: Action.GENERATE, Function.SCORE: Action.DETECT}
+
+
+@dataclass(frozen=True)
+class JobRequest:
+    """What somebody asks of a size.
+
+    Args:
+        size: slug.
+        function: what shall be done.
+        prompt: text to continue or to score.
+        settings: how tokens are chosen; a score ignores them.
+        interface: "web" or "api".
+        needs_reader: end the work when nobody reads it for 30 s.
+        submit_key: the same key from the same account is the same job, however often it is sent.
+    """
+
+    size: str
+    function: Function
+    prompt: str
+    settings: SamplingSettings = field(default_factory=SamplingSettings)
+    interface: str = "web"
+    needs_reader: bool = False
+    submit_key: str | None = None
+
+    @property
+    def most_new(self) -> int:
+        """Completion tokens that one sample may have."""
+        return self.settings.max_tokens if self.function is Function.GENERATE else 0
+
+
+def submit_job(actor: Actor, request: JobRequest, *, at: datetime) -> Job:
+    """Check, permit and queue a request; the same submit_key again returns the job it made before.
+
+    Raises:
+        PortalError: what the policy, the quota or the prompt's limits say; Unavailable when no worker can take it.
+    """
+    if earlier := _same_submission(actor, request):
+        return earlier
+    access = size_for(actor, request.size, ACTION_OF[request.function], at=at)
+    revision = access.size.current_revision
+    assert revision is not None  # the policy refuses sizes without weights
+    prompt_tokens = tokens_in(access.size, revision, request.prompt, most_new=request.most_new)
+    require_service()
+    try:
+        return _permit_and_queue(actor, request, prompt_tokens, at)
+    except IntegrityError:
+        if earlier := _same_submission(actor, request):  # the second click won the race
+            return earlier
+        raise
+
+
+def _same_submission(actor: Actor, request: JobRequest) -> Job | None:
+    if not request.submit_key or not actor.is_person:
+        return None
+    return Job.objects.filter(account_id=actor.account_id, submit_key=request.submit_key).first()
+
+
+@transaction.atomic
+def _permit_and_queue(actor: Actor, request: JobRequest, prompt_tokens: int, at: datetime) -> Job:
+    # Epochs before the decision: what is taken back in between leaves an old number in the permit.
+    numbers = _epoch_numbers(actor, request, at)
+    access = size_for(actor, request.size, ACTION_OF[request.function], at=at)
+    asked = prompt_tokens + request.most_new * request.settings.samples
+    job = _write_job(actor, request, access, prompt_tokens, asked, at)
+    wanted = {size_key(access.size.slug), *([grant_key(access.grant.pk)] if access.grant else [])}
+    permit = Permit(
+        job_id=job.pk,
+        size_id=access.size.slug,
+        weights_digest=job.weights_digest,
+        function=request.function.value,
+        expires_at=job.permit_ends_at.timestamp(),
+        epochs={key: numbers[key] for key in wanted},
+    )
+    order = Order(request.function, request.prompt, request.settings, request.needs_reader)
+    token = permit.sign(keys_for("permit"))
+    transaction.on_commit(lambda: _queue(job, order, token))
+    return job
+
+
+def _epoch_numbers(actor: Actor, request: JobRequest, at: datetime) -> dict[str, int]:
+    access = size_for(actor, request.size, ACTION_OF[request.function], at=at)
+    keys = [size_key(access.size.slug)] + ([grant_key(access.grant.pk)] if access.grant else [])
+    return numbers_of(keys)
+
+
+def _write_job(
+    actor: Actor, request: JobRequest, access: SizeAccess, prompt_tokens: int, asked: int, at: datetime
+) -> Job:
+    holder = f"grant:{access.grant.pk}" if access.grant else f"account:{actor.id}"
+    _reserve(holder, limits_of(access.grant), asked, at)
+    revision = access.size.current_revision
+    assert revision is not None
+    card = access.size.card_versions.first()
+    ends = at + PERMIT_LASTS
+    return Job.objects.create(
+        account_id=actor.account_id,
+        size=access.size,
+        grant=access.grant,
+        function=request.function.value,
+        interface=request.interface,
+        submit_key=request.submit_key,
+        stage=access.stage.slug,
+        policy_version=POLICY_VERSION,
+        card_version=card.number if card else 0,
+        weights_digest=revision.digest,
+        sampling=asdict(request.settings),
+        sealed_prompt=Job.sealed(request.prompt),
+        prompt_tokens=prompt_tokens,
+        quota_holder=holder,
+        quota_day=at.date(),
+        reserved_tokens=asked,
+        created_at=at,
+        permit_ends_at=min(ends, access.grant.ends_at) if access.grant else ends,
+    )
+
+
+def limits_of(grant: Grant | None) -> Limits:
+    """Return the limits of a grant, or those of an account where the stage needs no grant."""
+    if grant is None:
+        return PUBLIC_LIMITS
+    return Limits(grant.tokens_per_day, grant.requests_per_minute, grant.concurrent)
+
+
+def _reserve(holder: str, limits: Limits, asked: int, at: datetime) -> None:
+    """Set tokens aside under the lock of the day's row, so that two requests never share the same rest."""
+    UsageDay.objects.get_or_create(holder=holder, day=at.date())
+    row = UsageDay.objects.select_for_update().get(holder=holder, day=at.date())
+    decision = decide_quota(limits, usage_of(holder, at), asked, at)
+    if not decision:
+        raise error_of(decision)
+    row.reserved += asked
+    row.save(update_fields=["reserved"])
+
+
+def usage_of(holder: str, at: datetime) -> Usage:
+    """Return what one grant or account has used up to now."""
+    row = UsageDay.objects.filter(holder=holder, day=at.date()).first()
+    jobs = Job.objects.of_holder(holder)
+    recent = jobs.filter(created_at__gt=at - timedelta(minutes=1)).order_by("created_at")
+    return Usage(
+        tokens=row.used if row else 0,
+        reserved=row.reserved if row else 0,
+        recent=tuple(recent.values_list("created_at", flat=True)),
+        running=jobs.open().count(),
+    )
+
+
+def _queue(job: Job, order: Order, token: str) -> None:
+    """Hand the order to the worker; when that fails the settlement finds a job without an order and ends it."""
+    try:
+        pipe = redis_client().pipeline()
+        pipe.set(order_key(job.pk), order.to_json(), ex=ORDER_SECONDS)
+        if order.needs_reader:
+            pipe.set(reader_key(job.pk), "submitted", ex=READER_SECONDS)
+        pipe.execute()
+        app.send_task(TASK_NAME, args=[job.pk, token], queue=QUEUE, retry=False, ignore_result=True)
+    except (redis.RedisError, OSError, OperationalError) as error:
+        raise Unavailable(
+            "The request could not be queued.", code="broker_down", change="Nothing is charged. Try again in a minute."
+        ) from error
+
+
+def cancel_job(actor: Actor, job_id: str) -> Job:
+    """Ask the worker to stop one of the actor's own jobs; the settlement writes its end."""
+    job = job_for(actor, job_id)
+    if job.is_open:
+        request_stop(job.pk, FinishReason.CANCELLED)
+    return job
+
+
+def request_stop(job_id: str, reason: FinishReason) -> None:
+    """Leave the mark at which the worker ends a request before its next token."""
+    try:
+        redis_client().set(cancel_key(job_id), reason.value, ex=STREAM_SECONDS)
+    except redis.RedisError as error:
+        raise Unavailable("The stop could not be sent.", code="broker_down", change="Try again.") from error
