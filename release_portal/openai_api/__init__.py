@@ -1,0 +1,1 @@
+"""The OpenAI-compatible interface under /v1: unmodified clients work."""

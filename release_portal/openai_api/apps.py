@@ -1,0 +1,5 @@
+from django.apps import AppConfig
+
+
+class OpenAIApiConfig(AppConfig):
+    name = "release_portal.openai_api"

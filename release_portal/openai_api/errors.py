@@ -1,0 +1,83 @@
+"""What an error looks like to an OpenAI client."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+from django.http import HttpRequest, HttpResponseBase, JsonResponse
+
+from release_portal.core.clock import now
+from release_portal.core.declare import by_token
+from release_portal.core.errors import NotNow, PortalError
+
+logger = structlog.get_logger("openai_api")
+
+TYPES = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    403: "permission_error",
+    404: "invalid_request_error",
+    405: "invalid_request_error",
+    413: "invalid_request_error",
+    429: "rate_limit_error",
+    500: "server_error",
+    503: "server_error",
+}
+# The client retries 409, so "not now" is 403 here.
+CODES = dict.fromkeys(
+    ("no_grant", "grant_expired", "grant_suspended", "grant_not_started", "grant_revoked", "grant_surrendered"),
+    "model_gated",
+)
+# The client waits itself when the time is short; longer waits are for people.
+LONGEST_RETRY_SECONDS = 120
+
+
+def body_of(error: PortalError) -> dict[str, Any]:
+    """Return the error object."""
+    status = status_of(error)
+    return {
+        "message": f"{error.reason} {error.change}".strip(),
+        "type": TYPES.get(status, "server_error"),
+        "param": error.field or None,
+        "code": CODES.get(error.code, error.code),
+    }
+
+
+def status_of(error: PortalError) -> int:
+    """Return the status that makes the client raise the right exception and not retry in vain."""
+    return 403 if isinstance(error, NotNow) else error.status
+
+
+def error_response(request: HttpRequest, error: PortalError) -> JsonResponse:
+    """Return the error as this interface answers it."""
+    response = JsonResponse({"error": body_of(error)}, status=status_of(error))
+    should_retry = error.status == 503
+    if error.retry_at:
+        seconds = max(1, int((error.retry_at - now()).total_seconds()) + 1)
+        response["Retry-After"] = str(seconds)
+        should_retry = seconds <= LONGEST_RETRY_SECONDS
+    response["x-should-retry"] = "true" if should_retry else "false"
+    return response
+
+
+def openai_view(*methods: str) -> Callable[[Callable[..., Awaitable[HttpResponseBase]]], Any]:
+    """Declare a view of this interface: methods, token, and errors in the client's shape."""
+
+    def declare(view: Callable[..., Awaitable[HttpResponseBase]]) -> Any:
+        async def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            if request.method not in methods:
+                error = PortalError(f"This address takes {', '.join(methods)}.", code="method_not_allowed")
+                error.status = 405
+                return error_response(request, error)
+            try:
+                return await view(request, *args, **kwargs)
+            except PortalError as error:
+                return error_response(request, error)
+
+        answer.csrf_exempt = True  # type: ignore[attr-defined]  # tokens only, no cookie is read
+        answer.__name__, answer.__doc__ = view.__name__, view.__doc__
+        return by_token(answer)
+
+    return declare

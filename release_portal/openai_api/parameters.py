@@ -1,0 +1,167 @@
+"""Read a request's JSON: every parameter is used, or refused by name; none is ignored (pure)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from release_portal.core.errors import InvalidInput
+
+DEFAULT_MAX_TOKENS = 16  # the client's documented default for completions
+DEFAULT_CHAT_TOKENS = 256
+# Accepted when they ask for nothing; their neutral values.
+NEUTRAL: dict[str, tuple[Any, ...]] = {
+    "echo": (None, False),
+    "logprobs": (None, 0, False),
+    "top_logprobs": (None, 0),
+    "best_of": (None, 1),
+    "suffix": (None, ""),
+    "logit_bias": (None, {}),
+    "presence_penalty": (None, 0, 0.0),
+    "frequency_penalty": (None, 0, 0.0),
+    "store": (None, False),
+    "service_tier": (None, "auto", "default"),
+    "response_format": (None, {"type": "text"}),
+    "tools": (None, []),
+    "tool_choice": (None, "none", "auto"),
+    "modalities": (None, ["text"]),
+}
+SAMPLING = {"temperature", "top_p", "top_k", "stop", "seed", "n", "max_tokens", "max_completion_tokens"}
+COMMON = SAMPLING | {"model", "stream", "stream_options", "user", "safety_identifier", "metadata"}
+
+
+@dataclass(frozen=True)
+class Call:
+    """What a client asks for.
+
+    Args:
+        model: catalogue id.
+        values: words of the form that `generation` reads.
+        prompt: text, for completions.
+        messages: role and content, for chat.
+        is_stream: answer with server-sent events.
+        include_usage: one more event with the token counts.
+    """
+
+    model: str
+    values: dict[str, Any]
+    prompt: str
+    messages: tuple[dict[str, str], ...]
+    is_stream: bool
+    include_usage: bool
+
+
+def read_json(body: bytes) -> dict[str, Any]:
+    """Return the JSON object of a body; raise InvalidInput for anything else."""
+    try:
+        data = json.loads(body.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise InvalidInput(
+            "The body is not valid UTF-8.", code="invalid_utf8", change="Encode the JSON as UTF-8."
+        ) from error
+    except (ValueError, RecursionError) as error:  # ValueError: also a number of thousands of digits
+        raise InvalidInput(
+            f"The body is not JSON: {error}.", code="invalid_json", change="Send a JSON object."
+        ) from error
+    if not isinstance(data, dict):
+        raise InvalidInput("The body must be a JSON object.", code="invalid_json", change="Send a JSON object.")
+    return data
+
+
+def read_completion(data: Mapping[str, Any]) -> Call:
+    """Read the parameters of /v1/completions."""
+    _refuse_unknown(data, COMMON | {"prompt"})
+    return _call(data, DEFAULT_MAX_TOKENS, prompt=_prompt(data.get("prompt")))
+
+
+def read_chat(data: Mapping[str, Any]) -> Call:
+    """Read the parameters of /v1/chat/completions."""
+    _refuse_unknown(data, COMMON | {"messages"})
+    return _call(data, DEFAULT_CHAT_TOKENS, messages=_messages(data.get("messages")))
+
+
+def _call(
+    data: Mapping[str, Any], default_tokens: int, *, prompt: str = "", messages: tuple[dict[str, str], ...] = ()
+) -> Call:
+    model = data.get("model")
+    if not isinstance(model, str) or not model:
+        raise _wrong("model", "model must be the id of a model, as /v1/models lists them.")
+    options = data.get("stream_options")
+    if options is not None and not isinstance(options, dict):
+        raise _wrong("stream_options", "stream_options must be an object.")
+    most = data.get("max_completion_tokens")
+    most = data.get("max_tokens") if most is None else most
+    values = {name: _number(data, name) for name in ("temperature", "top_p", "top_k", "seed")}
+    values |= {"samples": _number(data, "n"), "stop": data.get("stop")}
+    values["max_tokens"] = default_tokens if most is None else _number({"max_tokens": most}, "max_tokens")
+    return Call(
+        model=model,
+        values=values,
+        prompt=prompt,
+        messages=messages,
+        is_stream=_boolean(data, "stream"),
+        include_usage=_boolean(options or {}, "include_usage"),
+    )
+
+
+def _refuse_unknown(data: Mapping[str, Any], known: set[str]) -> None:
+    for name, value in data.items():
+        if name in NEUTRAL:
+            if not any(value == neutral and type(value) is type(neutral) for neutral in NEUTRAL[name]):
+                raise _wrong(name, f"{name} is not supported here.", "unsupported_parameter")
+        elif name not in known:
+            raise _wrong(name, f"{name} is not a parameter of this address.", "unknown_parameter")
+
+
+def _prompt(value: Any) -> str:
+    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], str):
+        return value[0]
+    if not isinstance(value, str):
+        raise _wrong("prompt", "prompt must be a text, or a list of one text.")
+    return value
+
+
+def _messages(value: Any) -> tuple[dict[str, str], ...]:
+    if not isinstance(value, list) or not value:
+        raise _wrong("messages", "messages must be a list with at least one message.")
+    return tuple(_message(number, message) for number, message in enumerate(value))
+
+
+def _message(number: int, message: Any) -> dict[str, str]:
+    place = f"messages[{number}]"
+    if not isinstance(message, dict) or message.get("role") not in ("system", "developer", "user", "assistant"):
+        raise _wrong("messages", f"{place} needs a role: system, user or assistant.")
+    content = message.get("content")
+    if isinstance(content, list):
+        parts = [
+            part.get("text") if isinstance(part, dict) and part.get("type") == "text" else None for part in content
+        ]
+        content = (
+            "".join(part for part in parts if isinstance(part, str))
+            if all(isinstance(part, str) for part in parts)
+            else None
+        )
+    if not isinstance(content, str):
+        raise _wrong("messages", f"{place}.content must be text.")
+    role = "system" if message["role"] == "developer" else message["role"]
+    return {"role": role, "content": content}
+
+
+def _number(data: Mapping[str, Any], name: str) -> Any:
+    value = data.get(name)
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+        raise _wrong(name, f"{name} must be a number.")
+    return value
+
+
+def _boolean(data: Mapping[str, Any], name: str) -> bool:
+    value = data.get(name)
+    if value is not None and not isinstance(value, bool):
+        raise _wrong(name, f"{name} must be true or false.")
+    return bool(value)
+
+
+def _wrong(name: str, reason: str, code: str = "invalid_value") -> InvalidInput:
+    return InvalidInput(reason, field=name, code=code)

@@ -1,0 +1,1 @@
+"""Running the portal: commands, health, and the processes behind `manage.py up`."""

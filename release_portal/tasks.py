@@ -1,0 +1,59 @@
+"""Periodic work of the portal: thin tasks that call services, signed by a system actor."""
+
+from __future__ import annotations
+
+from celery import shared_task
+from django.db import close_old_connections
+
+from release_portal.access.applications import lapse_applications
+from release_portal.access.reminders import remind_of_ends, remind_of_lapses
+from release_portal.access.services import expire_grants, lapse_suspensions
+from release_portal.celery import app
+from release_portal.core.actors import system_actor
+from release_portal.core.clock import now
+from release_portal.jobs.sealing import seal_jobs
+from release_portal.notices.services import send_due_mail
+from release_portal.releases.hold_services import lapse_holds
+
+SWEEPER = system_actor("sweeper")
+
+
+@shared_task(name="portal.sweep_grants")
+def sweep_grants() -> None:
+    """Write down ends that were reached and suspensions that nobody confirmed."""
+    close_old_connections()
+    expire_grants(SWEEPER, at=now())
+    lapse_suspensions(SWEEPER, at=now())
+    remind_of_ends(at=now())
+
+
+@shared_task(name="portal.sweep_applications")
+def sweep_applications() -> None:
+    """End applications that their applicants left lying, and tell them before."""
+    close_old_connections()
+    lapse_applications(SWEEPER, at=now())
+    remind_of_lapses(at=now())
+
+
+@shared_task(name="portal.send_mail")
+def send_mail() -> None:
+    """Try the mail that is due."""
+    close_old_connections()
+    send_due_mail(at=now())
+    lapse_holds(SWEEPER, at=now())
+
+
+@shared_task(name="portal.seal_jobs")
+def seal_ended_jobs() -> None:
+    """Chain ended jobs to the record."""
+    close_old_connections()
+    seal_jobs(SWEEPER, at=now())
+
+
+app.conf.beat_schedule = {
+    "sweep-grants": {"task": "portal.sweep_grants", "schedule": 60.0},
+    "sweep-applications": {"task": "portal.sweep_applications", "schedule": 60.0},
+    "send-mail": {"task": "portal.send_mail", "schedule": 5.0},
+    "purge-idempotency": {"task": "portal.purge_idempotency", "schedule": 3600.0},
+    "seal-jobs": {"task": "portal.seal_jobs", "schedule": 60.0},
+}
