@@ -1,0 +1,72 @@
+"""What every page shows around its content: navigation, request id, the time it was made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import resolve, reverse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from release_portal.core.actors import ANONYMOUS, Actor
+from release_portal.core.clock import now
+from release_portal.core.declare import PUBLIC, SIGNED_IN
+from release_portal.notices.lookups import unread_count
+
+# Name of the address and its label; who sees an item is what its view declares, so menu and guard cannot differ.
+NAVIGATION = (
+    ("catalogue", _("Catalogue")),
+    ("home", _("Home")),
+    ("generations", _("Generations")),
+    ("detection", _("Detection")),
+    ("review-queue", _("Review")),
+    ("staff-grants", _("All grants")),
+    ("staff-mail", _("Mail")),
+    ("report-queue", _("Reports")),
+    ("audit", _("Record")),
+    ("people", _("People")),
+)
+# Pages below these addresses are reached from elsewhere as well.
+EXACT = ("catalogue", "grants")
+ROLES = "roles: "
+
+
+def page(request: HttpRequest) -> dict[str, Any]:
+    """Return the shared context."""
+    actor: Actor = getattr(request, "actor", ANONYMOUS)
+    return {
+        "actor": actor,
+        "at": now(),
+        "request_id": getattr(request, "request_id", ""),
+        "nav_items": [_item(request, name, label) for name, label in NAVIGATION if is_open_to(actor, name)],
+        "unread_notices": unread_count(actor),
+        "notices_url": reverse("notices"),
+        "account_items": [
+            _item(request, "grants", gettext("Your grants")),
+            _item(request, "applications", gettext("Your applications")),
+            _item(request, "notices", gettext("Notices")),
+            _item(request, "account", gettext("Account and tokens")),
+            _item(request, "own-data", gettext("Your data")),
+        ],
+        "footer_items": [
+            _item(request, "about-stages", gettext("About the stages")),
+            _item(request, "report-misuse", gettext("Report misuse")),
+            _item(request, "api-docs", gettext("API reference")),
+            _item(request, "healthz", gettext("Status")),
+        ],
+    }
+
+
+def is_open_to(actor: Actor, name: str) -> bool:
+    """Return whether the view behind an address lets this actor in, as it declares."""
+    audience: str = resolve(reverse(name)).func.opens_to  # type: ignore[attr-defined]
+    if audience.startswith(ROLES):
+        return actor.is_person and actor.has_role(*audience.removeprefix(ROLES).split(", "))
+    return audience == PUBLIC or (audience == SIGNED_IN and actor.is_person)
+
+
+def _item(request: HttpRequest, name: str, label: object) -> dict[str, Any]:
+    url = reverse(name)
+    is_current = request.path == url or (name not in EXACT and request.path.startswith(url))
+    return {"label": label, "url": url, "current": is_current}

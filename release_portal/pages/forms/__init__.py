@@ -1,0 +1,1 @@
+"""Forms show what was typed; services say what is wrong with it."""

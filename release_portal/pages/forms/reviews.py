@@ -1,0 +1,94 @@
+"""The forms of those who decide: approve, refuse, ask."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from release_portal.access.conditions import USUAL, Conditions
+from release_portal.access.models import Application
+from release_portal.access.quota import Limits
+from release_portal.access.refusals import REASONS
+from release_portal.core.errors import InvalidInput
+from release_portal.pages.forms.applications import day_of
+from release_portal.pages.forms.base import ServiceForm
+from release_portal.pages.words import FUNCTIONS
+
+
+def _number(label: Any) -> forms.CharField:
+    return forms.CharField(label=label, widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}))
+
+
+class ApproveForm(ServiceForm):
+    functions = forms.MultipleChoiceField(
+        label=_("Functions"),
+        help_text=_("All or some of what was asked for."),
+        widget=forms.CheckboxSelectMultiple,
+    )
+    last_day = forms.CharField(
+        label=_("Last day"),
+        help_text=_("Year-month-day; not later than what was asked for."),
+        widget=forms.DateInput(attrs={"type": "date"}),
+    )
+    tokens_per_day = _number(_("Tokens a day"))
+    requests_per_minute = _number(_("Requests a minute"))
+    concurrent = _number(_("Requests at once"))
+    note = forms.CharField(label=_("Note to the applicant"), required=False, widget=forms.Textarea(attrs={"rows": 3}))
+    expected_version = forms.CharField(label=_("Version"), widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, application: Application, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        offered = [(name, FUNCTIONS[name]) for name in application.functions]
+        self.fields["functions"].choices = offered  # type: ignore[attr-defined]
+
+    def conditions(self) -> Conditions:
+        """Return what the decider gives."""
+        limits = Limits(self._whole("tokens_per_day"), self._whole("requests_per_minute"), self._whole("concurrent"))
+        return Conditions(tuple(self.texts("functions")), day_of(self.text("last_day"), "last_day"), limits)
+
+    def _whole(self, name: str) -> int:
+        written = self.text(name).replace(",", "").strip()
+        if not (written.isascii() and written.isdecimal() and len(written) <= 12):
+            raise InvalidInput("Write a whole number.", field=name)
+        return int(written)
+
+
+def usual_conditions(application: Application) -> dict[str, Any]:
+    """Return what the approval form offers first: all that was asked for, at the usual quota."""
+    end = application.requested_end
+    return {
+        "functions": list(application.functions),
+        "last_day": end.isoformat() if end else "",
+        "tokens_per_day": USUAL.tokens_per_day,
+        "requests_per_minute": USUAL.requests_per_minute,
+        "concurrent": USUAL.concurrent,
+        "expected_version": application.version,
+    }
+
+
+class RefuseForm(ServiceForm):
+    code = forms.ChoiceField(
+        label=_("Reason"), help_text=_("The applicant reads it together with what would change it.")
+    )
+    explanation = forms.CharField(
+        label=_("In your own words"),
+        help_text=_("What exactly, so that the applicant can do better."),
+        widget=forms.Textarea(attrs={"rows": 4}),
+    )
+    expected_version = forms.CharField(label=_("Version"), widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        choices = [("", _("Choose a reason")), *((reason.code, reason.label) for reason in REASONS.values())]
+        self.fields["code"].choices = choices  # type: ignore[attr-defined]
+
+
+class AskForm(ServiceForm):
+    question = forms.CharField(
+        label=_("Question"),
+        help_text=_("The clock rests until it is answered. Without an answer for 30 days the application lapses."),
+        widget=forms.Textarea(attrs={"rows": 4}),
+    )
+    expected_version = forms.CharField(label=_("Version"), widget=forms.HiddenInput)

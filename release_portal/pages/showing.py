@@ -1,0 +1,182 @@
+"""How pages show a size, a quota and a history: plain values for the components."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, time
+from typing import Any
+
+from django.db.models import Prefetch, QuerySet
+from django.http import HttpResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from release_portal.access.lookups import decisions_for, sizes_for
+from release_portal.access.models import Grant
+from release_portal.access.policy import Action
+from release_portal.audit.models import AuditEvent
+from release_portal.core.actors import Actor
+from release_portal.core.decisions import Refusal
+from release_portal.jobs.services import limits_of, usage_of
+from release_portal.pages.applying import apply_url
+from release_portal.registry.models import HistoricEvent, ModelFamily, ModelSize
+from release_portal.releases.hold_rules import are_holds_business
+from release_portal.releases.ladder import stage_of
+from release_portal.releases.lookups import moves_for
+from release_portal.releases.models import Hold
+from release_portal.releases.services import size_subject
+
+SECTIONS = ("size", "size-card", "size-timeline", "playground", "apply", "size-move", "size-hold")
+
+
+def see_other(url: str) -> HttpResponse:
+    """Lead to the page of what a form changed; going back and reloading never sends the form again."""
+    return HttpResponse(status=303, headers={"Location": url})
+
+
+def address(name: str, size: ModelSize) -> str:
+    """Return the address of a size's page."""
+    return reverse(name, args=[size.lab_slug, size.size_slug])
+
+
+def with_holds(sizes: QuerySet[ModelSize]) -> QuerySet[ModelSize]:
+    """Load the open holds of each size with it."""
+    return sizes.prefetch_related(Prefetch("holds", queryset=Hold.objects.open(), to_attr="open_holds"))
+
+
+def marks_of(holds: Iterable[Hold]) -> list[dict[str, str]]:
+    """Return the marks that lie over the stage badge."""
+    kinds = {"restricted" if hold.stops_use else "held" for hold in holds}
+    words = {"held": _("Held"), "restricted": _("Restricted R5")}
+    return [{"slug": kind, "label": words[kind]} for kind in sorted(kinds)]
+
+
+def names_of(size: ModelSize) -> str:
+    """Return the other names of a size in one line, without the one that its title repeats."""
+    return ", ".join(alias.name for alias in size.aliases.all())
+
+
+def ladder_row(size: ModelSize, holds: Iterable[Hold]) -> dict[str, Any]:
+    """Return a size as a row of the ladder picture."""
+    names = names_of(size)
+    return {
+        "name": size.name,
+        "url": address("size", size),
+        "stage": size.standing.place,
+        "marks": marks_of(holds),
+        "note": _("also %(names)s") % {"names": names} if names else "",
+    }
+
+
+def size_frame(actor: Actor, size: ModelSize, section: str, *, at: datetime) -> dict[str, Any]:
+    """Return what each page of a size shows around its content: badge, holds, rail, breadcrumbs."""
+    holds = list(size.holds.open())
+    decisions = decisions_for(actor, size, at=at)
+    to_apply = apply_url(actor, size, decisions)
+    may = {
+        "size": True,
+        "size-card": bool(decisions[Action.READ_CARD]),
+        "size-timeline": True,
+        "playground": bool(decisions[Action.GENERATE]),
+        "apply": bool(to_apply),
+        "size-move": _is_mover(actor, size, is_held=bool(holds)),
+        "size-hold": are_holds_business(actor, [hold.facts() for hold in holds]),
+    }
+    return {
+        "size": size,
+        "stage": size.standing.place,
+        "holds": holds,
+        "marks": marks_of(holds),
+        "names": names_of(size),
+        "decisions": decisions,
+        "apply_url": to_apply,
+        "rail_items": [_rail_item(size, name, section) for name in SECTIONS if may[name] or name == section],
+        "rail_label": size.name,
+        "breadcrumbs": _crumbs(size, section),
+    }
+
+
+def _is_mover(actor: Actor, size: ModelSize, *, is_held: bool) -> bool:
+    """Whether moves are this actor's business; what is not possible now, the page explains."""
+    return any(decision.refusal is not Refusal.MAY_NOT for _stage, decision in moves_for(actor, size, is_held=is_held))
+
+
+def _section_words() -> dict[str, str]:
+    return {
+        "size": _("Overview"),
+        "size-card": _("Model card"),
+        "size-timeline": _("Timeline"),
+        "playground": _("Playground"),
+        "apply": _("Apply for access"),
+        "size-move": _("Move"),
+        "size-hold": _("Holds"),
+    }
+
+
+def _rail_item(size: ModelSize, name: str, section: str) -> dict[str, Any]:
+    return {"label": _section_words()[name], "url": address(name, size), "current": name == section}
+
+
+def _crumbs(size: ModelSize, section: str) -> list[dict[str, str]]:
+    crumbs = [
+        {"label": _("Catalogue"), "url": reverse("catalogue")},
+        {"label": size.family.name, "url": reverse("family", args=[size.family.slug])},
+        {"label": size.name, "url": address("size", size)},
+    ]
+    return crumbs if section == "size" else [*crumbs, {"label": _section_words()[section], "url": ""}]
+
+
+def quota_of(actor: Actor, grant: Grant | None, at: datetime) -> dict[str, Any]:
+    """Return what is used and left today, under a grant or for the account where a stage needs none."""
+    limits = limits_of(grant)
+    usage = usage_of(f"grant:{grant.pk}" if grant else f"account:{actor.id}", at)
+    spent = usage.tokens + usage.reserved
+    return {"spent": spent, "left": max(limits.tokens_per_day - spent, 0), "limits": limits, "running": usage.running}
+
+
+def size_history(actor: Actor, size: ModelSize, *, at: datetime) -> list[dict[str, Any]]:
+    """Return the public events of a size and the dated facts about it, newest first."""
+    events = [_of_event(event) for event in AuditEvent.objects.about(size_subject(size.slug)).public()]
+    facts = [_of_fact(fact) for fact in _tellable(actor, size.historic_events.all(), at)]
+    return sorted(events + facts, key=lambda item: (_moment(item["at"]), item["order"]), reverse=True)
+
+
+def family_history(actor: Actor, family: ModelFamily, *, at: datetime) -> list[dict[str, Any]]:
+    """Return the dated facts of a family, newest first."""
+    return [_of_fact(fact) for fact in reversed(_tellable(actor, family.historic_events.all(), at))]
+
+
+def _tellable(actor: Actor, facts: QuerySet[HistoricEvent], at: datetime) -> list[HistoricEvent]:
+    """Leave out facts that name a size which the reader may not see."""
+    seen = set(sizes_for(actor, Action.VIEW, at=at).values_list("pk", flat=True))
+    return [fact for fact in facts.prefetch_related("sizes") if {size.pk for size in fact.sizes.all()} <= seen]
+
+
+def _of_event(event: AuditEvent) -> dict[str, Any]:
+    """An event of the record; a move says from where to where."""
+    stages = [stage_of(event.data[key]) for key in ("from", "to") if key in event.data]
+    words = " → ".join(stage.label for stage in stages)
+    label = event.label[:1].upper() + event.label[1:]
+    return {
+        "at": event.at,
+        "order": event.seq,
+        "title": f"{label}: {words}" if words else label,
+        "body": event.reason,
+        "actor": event.actor_name,
+        "verified": None,
+        "stage": stages[-1].slug if stages else "",
+    }
+
+
+def _of_fact(fact: HistoricEvent) -> dict[str, Any]:
+    return {
+        "at": fact.happened_on,
+        "order": fact.pk,
+        "title": fact.text,
+        "verified": fact.is_verified,
+        "source": fact.source,
+    }
+
+
+def _moment(value: datetime | date) -> datetime:
+    return value if isinstance(value, datetime) else datetime.combine(value, time.min, UTC)

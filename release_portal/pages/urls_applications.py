@@ -1,0 +1,16 @@
+"""Addresses of applications, reviews and the agreement."""
+
+from django.urls import path
+
+from release_portal.pages.views import applications, reviews
+
+urlpatterns = [
+    path("sizes/<str:lab>/<str:name>/apply/", applications.apply, name="apply"),
+    path("applications/", applications.applications, name="applications"),
+    path("applications/<str:application_id>/", applications.application, name="application"),
+    path("applications/<str:application_id>/<str:name>/", applications.command, name="application-command"),
+    path("agreements/<int:number>/", applications.agreement, name="agreement"),
+    path("staff/applications/", reviews.queue, name="review-queue"),
+    path("staff/applications/<str:application_id>/", reviews.review, name="review"),
+    path("staff/applications/<str:application_id>/<str:name>/", reviews.command, name="review-command"),
+]

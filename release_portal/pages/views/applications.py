@@ -1,0 +1,278 @@
+"""Applications as their applicants see them: apply, follow, answer, withdraw; and the agreement's text."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from model_cards.render import render_markdown
+from release_portal.access.agreements.services import agreement_hashed, agreement_in_force, agreement_numbered
+from release_portal.access.application_lookups import (
+    apply_decision,
+    grant_to_renew,
+    last_application,
+    open_application,
+    own_application,
+    own_applications,
+    size_to_apply_for,
+)
+from release_portal.access.application_rules import (
+    APPLICATION,
+    DRAFT,
+    Answers,
+    functions_open,
+    missing,
+    relations,
+)
+from release_portal.access.applications import (
+    answer_question,
+    application_subject,
+    lapses_at,
+    save_application,
+    submit_application,
+    withdraw_application,
+)
+from release_portal.access.models import AgreementVersion, Application
+from release_portal.access.refusals import REASONS
+from release_portal.audit.models import AuditEvent
+from release_portal.core.actors import Actor
+from release_portal.core.clock import now
+from release_portal.core.declare import public, signed_in
+from release_portal.core.errors import NotFound, PortalError
+from release_portal.core.http import PortalRequest
+from release_portal.pages import showing
+from release_portal.pages.applying import row_of
+from release_portal.pages.differences import changed_lines
+from release_portal.pages.forms.applications import AnswerForm, ApplyForm, WithdrawForm, initial_of
+from release_portal.pages.forms.base import ServiceForm
+from release_portal.pages.paging import page_of
+from release_portal.registry.models import ModelSize
+
+FORMS: dict[str, type[ServiceForm]] = {"answer": AnswerForm, "withdraw": WithdrawForm}
+
+
+@signed_in
+def applications(request: PortalRequest) -> HttpResponse:
+    """What the reader applied for."""
+    at = now()
+    page = page_of(request, own_applications(request.actor))
+    context = {"page_obj": page, "rows": [row_of(one, at) for one in page]}
+    return render(request, "applications/applications.html", context)
+
+
+# --- Apply -----------------------------------------------------------------------------------------------------------
+
+
+@signed_in
+@require_http_methods(["GET", "HEAD", "POST"])
+def apply(request: PortalRequest, lab: str, name: str) -> HttpResponse:
+    """Write an application, save it at any time, and send it when it is complete."""
+    at, actor = now(), request.actor
+    size = size_to_apply_for(actor, f"{lab}/{name}", at=at)
+    agreement = agreement_in_force(at)
+    if request.method == "POST":
+        return _send(request, size, agreement, at)
+    found = open_application(actor, size)
+    if found is not None and found.state != DRAFT:
+        return showing.see_other(reverse("application", args=[found.pk]))
+    return _apply_page(request, size, agreement, _first_form(request, size, agreement, found), at)
+
+
+def _apply_form(size: ModelSize, data: Any = None, **more: Any) -> ApplyForm:
+    return ApplyForm(data, functions=functions_open(size.standing.stage), keep=f"apply:{size.slug}", **more)
+
+
+def _first_form(
+    request: PortalRequest, size: ModelSize, agreement: AgreementVersion, draft: Application | None
+) -> ApplyForm:
+    """The draft as it was saved, or what was sent last time, or nothing."""
+    source = draft or last_application(request.actor, size)
+    initial = initial_of(source.answers() if source else Answers())
+    if draft is None:
+        initial["requested_end"] = ""  # a day that was right last time seldom is again
+    renews = draft.renews_id if draft else _renews(request, size)
+    fresh = {"expected_version": draft.version if draft else 0, "renews": renews or ""}
+    return _apply_form(size, initial=initial | fresh | {"agreement_hash": agreement.sha256})
+
+
+def _renews(request: PortalRequest, size: ModelSize) -> str:
+    grant = grant_to_renew(request.actor, size, request.GET.get("renews", "")[:20].replace("\x00", ""))
+    return grant.pk if grant else ""
+
+
+def _send(request: PortalRequest, size: ModelSize, agreement: AgreementVersion, at: datetime) -> HttpResponse:
+    form, actor = _apply_form(size, request.POST), request.actor
+    try:
+        given: dict[str, Any] = {"expected_version": form.version(), "renews": form.text("renews")[:20], "at": at}
+        if request.POST.get("act") == "submit":
+            sent = submit_application(actor, size.slug, form.answers(), agreement_hash=form.accepted(), **given)
+            messages.success(request, _("Your application has arrived. You can follow it on this page."))
+            return showing.see_other(reverse("application", args=[sent.pk]))
+        save_application(actor, size.slug, form.answers(), **given)
+    except PortalError as error:
+        return _refused(request, size, agreement, form, error, at)
+    messages.success(request, _("Your draft is saved. Nobody else reads it until you send it."))
+    return showing.see_other(showing.address("apply", size))
+
+
+def _refused(
+    request: PortalRequest,
+    size: ModelSize,
+    agreement: AgreementVersion,
+    form: ApplyForm,
+    error: PortalError,
+    at: datetime,
+) -> HttpResponse:
+    found = open_application(request.actor, size)
+    version = found.version if found and found.state == DRAFT else 0
+    seen = form.text("agreement_hash")
+    form.refuse(error, expected_version=version, agreement_hash=agreement.sha256)
+    if seen != agreement.sha256:
+        form.forget("agreement")  # what was accepted is another text
+    return _apply_page(request, size, agreement, form, at, seen=seen, status=error.status)
+
+
+def _apply_page(
+    request: PortalRequest,
+    size: ModelSize,
+    agreement: AgreementVersion,
+    form: ApplyForm,
+    at: datetime,
+    *,
+    seen: str = "",
+    status: int = 200,
+) -> HttpResponse:
+    found = open_application(request.actor, size)
+    draft = found if found and found.state == DRAFT else None
+    context = {
+        **showing.size_frame(request.actor, size, "apply", at=at),
+        "form": form,
+        "agreement": agreement,
+        "agreement_html": render_markdown(agreement.text),
+        "changes": _changes(seen, agreement),
+        "draft": draft,
+        "other": None if draft else found,
+        "renews": grant_to_renew(request.actor, size, str(form["renews"].value() or "")[:20].replace("\x00", "")),
+        "missing": missing(draft.answers(), size.standing.stage, at=at) if draft else [],
+    }
+    return render(request, "applications/apply.html", context, status=status)
+
+
+def _changes(seen: str, agreement: AgreementVersion) -> list[Any]:
+    """What changed since the version that the form showed, if it was another one."""
+    old = agreement_hashed(seen) if seen and seen != agreement.sha256 else None
+    return changed_lines(old.text, agreement.text) if old else []
+
+
+# --- Follow ----------------------------------------------------------------------------------------------------------
+
+
+@signed_in
+def application(request: PortalRequest, application_id: str) -> HttpResponse:
+    """Where an application stands, whose turn it is, and until when."""
+    return _application_page(request, own_application(request.actor, application_id))
+
+
+@signed_in
+def command(request: PortalRequest, application_id: str, name: str) -> HttpResponse:
+    """Answer a question, or withdraw the application."""
+    shown = own_application(request.actor, application_id)
+    if name not in FORMS:
+        raise NotFound("There is nothing here.", change="What can be done stands on the application's page.")
+    address = reverse("application", args=[shown.pk])
+    if request.method != "POST":
+        return showing.see_other(address)
+    form = _form(name, request.POST)
+    try:
+        _carry_out(request.actor, shown, name, form)
+    except PortalError as error:
+        return _command_refused(request, shown, name, form, error)
+    messages.success(request, _done(name))
+    return showing.see_other(address)
+
+
+def _form(name: str, data: Any = None, **more: Any) -> ServiceForm:
+    return FORMS[name](data, auto_id=f"id_{name}_%s", **more)
+
+
+def _carry_out(actor: Actor, shown: Application, name: str, form: ServiceForm) -> None:
+    given: dict[str, Any] = {"expected_version": form.version(), "at": now()}
+    if name == "answer":
+        answer_question(actor, shown.pk, answer=form.text("answer"), **given)
+    else:
+        withdraw_application(actor, shown.pk, **given)
+
+
+def _done(name: str) -> str:
+    return {
+        "answer": _("Your answer has arrived. The clock of the decision goes on."),
+        "withdraw": _("Your application is withdrawn. You may apply again at any time."),
+    }[name]
+
+
+def _command_refused(
+    request: PortalRequest, shown: Application, name: str, form: ServiceForm, error: PortalError
+) -> HttpResponse:
+    fresh = own_application(request.actor, shown.pk)
+    if name not in _offered(request.actor, fresh):
+        raise error
+    form.refuse(error, expected_version=fresh.version)
+    return _application_page(request, fresh, {name: form}, error.status)
+
+
+def _offered(actor: Actor, shown: Application) -> list[str]:
+    who = relations(actor, str(shown.applicant_id), shown.size.standing.stage)
+    return [one.name for one in APPLICATION.available(shown.state, who)]
+
+
+def _application_page(
+    request: PortalRequest, shown: Application, bound: dict[str, ServiceForm] | None = None, status: int = 200
+) -> HttpResponse:
+    at, actor = now(), request.actor
+    offered = _offered(actor, shown)
+    forms = {
+        name: (bound or {}).get(name) or _form(name, initial={"expected_version": shown.version})
+        for name in FORMS
+        if name in offered
+    }
+    events = AuditEvent.objects.about(application_subject(shown)).order_by("-seq")
+    context = {
+        **row_of(shown, at),
+        "forms": forms,
+        "may_save": "save" in offered,
+        "lapses_at": lapses_at(shown) if shown.state in APPLICATION.command("lapse").sources else None,
+        "refusal": REASONS.get(shown.decision_code),
+        "may_apply_again": not forms and bool(apply_decision(actor, shown.size)),
+        "apply_again_url": showing.address("apply", shown.size),
+        "history": [_event(event) for event in events],
+        "breadcrumbs": [{"label": _("Applications"), "url": reverse("applications")}, {"label": shown.pk}],
+    }
+    return render(request, "applications/application.html", context, status=status)
+
+
+def _event(event: AuditEvent) -> dict[str, Any]:
+    label = event.label[:1].upper() + event.label[1:]
+    return {"at": event.at, "title": label, "body": event.reason, "actor": event.actor_name, "verified": None}
+
+
+@public
+def agreement(request: PortalRequest, number: int) -> HttpResponse:
+    """The text of one version, with the hash to which signatures are bound."""
+    at = now()
+    shown = agreement_numbered(number, at=at)
+    older = AgreementVersion.objects.filter(number__lt=number).first()
+    context = {
+        "agreement": shown,
+        "html": render_markdown(shown.text),
+        "in_force": agreement_in_force(at),
+        "older": older,
+        "changes": changed_lines(older.text, shown.text) if older else [],
+    }
+    return render(request, "applications/agreement.html", context)

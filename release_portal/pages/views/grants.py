@@ -1,0 +1,199 @@
+"""Grants: what you hold, what everybody holds, and taking one back or giving it back."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from release_portal.access.grant_rules import CONFIRM_WITHIN, GRANT
+from release_portal.access.lookups import grant_for, grants_for
+from release_portal.access.models import Grant, Suspension
+from release_portal.access.services import (
+    confirm_suspension,
+    decide_command,
+    grant_subject,
+    lift_suspension,
+    relations_of,
+    surrender_grant,
+    suspend_grant,
+)
+from release_portal.accounts.roles import STAFF_ROLES
+from release_portal.audit.models import AuditEvent
+from release_portal.core.actors import Actor
+from release_portal.core.clock import now
+from release_portal.core.declare import roles, signed_in
+from release_portal.core.errors import NotFound, PortalError
+from release_portal.core.http import PortalRequest
+from release_portal.pages import showing
+from release_portal.pages.applying import renew_url
+from release_portal.pages.forms.base import ServiceForm
+from release_portal.pages.forms.grants import ConfirmForm, LiftForm, SurrenderForm, SuspendForm
+from release_portal.pages.paging import filter_text, page_of
+from release_portal.pages.words import FUNCTIONS, state_pill, state_word
+
+FORMS: dict[str, type[ServiceForm]] = {
+    "suspend": SuspendForm,
+    "confirm": ConfirmForm,
+    "lift": LiftForm,
+    "surrender": SurrenderForm,
+}
+
+
+@signed_in
+def grants(request: PortalRequest) -> HttpResponse:
+    """What the reader holds."""
+    at = now()
+    held = grants_for(request.actor).filter(holder_id=int(request.actor.id))
+    return render(request, "grants/grants.html", {"rows": [card_of(request.actor, grant, at) for grant in held]})
+
+
+@roles(*sorted(STAFF_ROLES))
+def staff_grants(request: PortalRequest) -> HttpResponse:
+    """Every grant; suspensions that wait for a second officer first."""
+    at = now()
+    state, holder = filter_text(request, "state"), filter_text(request, "holder")
+    page = page_of(request, _found(waiting_first(grants_for(request.actor)), state, holder, at))
+    context = {
+        "page_obj": page,
+        "rows": [row_of(grant, at) for grant in page],
+        "states": [(slug, state_word(slug)) for slug in GRANT.states],
+        "state_slug": state,
+        "holder": holder,
+    }
+    return render(request, "grants/staff.html", context)
+
+
+def waiting_first(found: QuerySet[Grant]) -> QuerySet[Grant]:
+    """Put grants first whose suspension nobody has confirmed."""
+    waiting = Suspension.objects.filter(grant=OuterRef("pk"), ended_at=None, confirmed_at=None)
+    return found.annotate(is_waiting=Exists(waiting)).order_by("-is_waiting", "-created_at", "pk")
+
+
+def _found(found: QuerySet[Grant], state: str, holder: str, at: datetime) -> QuerySet[Grant]:
+    if holder:
+        found = found.filter(Q(holder__username__icontains=holder) | Q(holder__email__icontains=holder))
+    if state in GRANT.states:
+        wanted = [grant.pk for grant in found if grant.state_at(at) == state]
+        found = found.filter(pk__in=wanted)
+    return found
+
+
+@signed_in
+def grant(request: PortalRequest, grant_id: str) -> HttpResponse:
+    """One grant: what it opens, why it is suspended, and what may be done about it."""
+    return _grant_page(request, grant_for(request.actor, grant_id))
+
+
+@signed_in
+def command(request: PortalRequest, grant_id: str, name: str) -> HttpResponse:
+    """Suspend a grant, confirm its suspension, or lift it."""
+    shown = grant_for(request.actor, grant_id)
+    if name not in FORMS:
+        raise NotFound("There is nothing here.", change="What can be done stands on the grant's page.")
+    address = reverse("grant", args=[shown.pk])
+    if request.method != "POST":
+        return showing.see_other(address)
+    form = _form(name, request.POST)
+    try:
+        _carry_out(request.actor, shown, name, form)
+    except PortalError as error:
+        return _refused(request, shown, name, form, error)
+    messages.success(request, _done(name))
+    return showing.see_other(address)
+
+
+def _form(name: str, data: Any = None, **more: Any) -> ServiceForm:
+    return FORMS[name](data, auto_id=f"id_{name}_%s", **more)
+
+
+def _carry_out(actor: Actor, shown: Grant, name: str, form: ServiceForm) -> None:
+    given: dict[str, Any] = {"reason": form.text("reason"), "expected_version": form.version(), "at": now()}
+    if name == "suspend":
+        suspend_grant(actor, shown.pk, **given)
+    elif name == "confirm":
+        confirm_suspension(actor, shown.pk, **given)
+    elif name == "surrender":
+        surrender_grant(actor, shown.pk, **given)
+    else:
+        lift_suspension(actor, shown.pk, **given, is_unfounded=form.ticked("unfounded"))
+
+
+def _done(name: str) -> str:
+    return {
+        "suspend": _("The grant is suspended. Work that it permitted stops; the holder reads your reason."),
+        "confirm": _("The suspension is confirmed and no longer lapses."),
+        "lift": _("The suspension is lifted. The grant works again."),
+        "surrender": _("You have given the grant up. Work that it permitted stops."),
+    }[name]
+
+
+def _refused(request: PortalRequest, shown: Grant, name: str, form: ServiceForm, error: PortalError) -> HttpResponse:
+    fresh = grant_for(request.actor, shown.pk)
+    if name not in _offered(request.actor, fresh):
+        raise error
+    form.refuse(error, expected_version=fresh.version)
+    return _grant_page(request, fresh, {name: form}, error.status)
+
+
+def _offered(actor: Actor, shown: Grant) -> list[str]:
+    available = GRANT.available(shown.state, relations_of(actor, shown))
+    return [command.name for command in available if command.name in FORMS]
+
+
+def _grant_page(
+    request: PortalRequest, shown: Grant, bound: dict[str, ServiceForm] | None = None, status: int = 200
+) -> HttpResponse:
+    at, actor = now(), request.actor
+    events = AuditEvent.objects.about(grant_subject(shown)).order_by("-seq")
+    context = {
+        **card_of(actor, shown, at),
+        "commands": [_command(actor, shown, name, (bound or {}).get(name)) for name in _offered(actor, shown)],
+        "suspensions": shown.suspensions.all(),
+        "renew_url": renew_url(actor, shown, at),
+        "history": [_event(event) for event in events],
+        "breadcrumbs": [_back(actor), {"label": shown.pk}],
+    }
+    return render(request, "grants/grant.html", context, status=status)
+
+
+def _command(actor: Actor, shown: Grant, name: str, bound: ServiceForm | None) -> dict[str, Any]:
+    """A form for the command, or the reason in place of one that would only be refused."""
+    decision = decide_command(actor, shown, name)
+    form = bound or _form(name, initial={"expected_version": shown.version})
+    return {"name": name, "form": form, "decision": None if decision or bound else decision}
+
+
+def _back(actor: Actor) -> dict[str, str]:
+    if actor.has_role(*STAFF_ROLES):
+        return {"label": _("All grants"), "url": reverse("staff-grants")}
+    return {"label": _("Your grants"), "url": reverse("grants")}
+
+
+def _event(event: AuditEvent) -> dict[str, Any]:
+    label = event.label[:1].upper() + event.label[1:]
+    return {"at": event.at, "title": label, "body": event.reason, "actor": event.actor_name, "verified": None}
+
+
+def row_of(shown: Grant, at: datetime) -> dict[str, Any]:
+    """Return a grant as a row: its state at the time, and when an unconfirmed suspension lapses."""
+    suspension = shown.open_suspension
+    is_waiting = suspension is not None and suspension.confirmed_at is None
+    return {
+        "grant": shown,
+        "state": state_pill(shown.state_at(at)),
+        "suspension": suspension,
+        "lapses_at": suspension.at + CONFIRM_WITHIN if suspension and is_waiting else None,
+        "functions": [FUNCTIONS.get(function.name, function.name) for function in shown.functions.all()],
+    }
+
+
+def card_of(actor: Actor, shown: Grant, at: datetime) -> dict[str, Any]:
+    """Return a grant with what is used of it today."""
+    return {**row_of(shown, at), "quota": showing.quota_of(actor, shown, at)}

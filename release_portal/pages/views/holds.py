@@ -1,0 +1,147 @@
+"""Holds on a size: block widening, stop use, confirm a stop, release."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from release_portal.access.lookups import size_for
+from release_portal.access.policy import Action
+from release_portal.core.actors import Actor
+from release_portal.core.clock import now
+from release_portal.core.declare import roles
+from release_portal.core.errors import InvalidInput, NotFound, PortalError
+from release_portal.core.http import PortalRequest
+from release_portal.pages import showing
+from release_portal.pages.forms.base import ServiceForm
+from release_portal.pages.forms.holds import PLAIN, STOP, ConfirmHoldForm, RaiseForm, ReleaseForm
+from release_portal.registry.models import ModelSize
+from release_portal.releases.hold_rules import HOLD_STAFF, may_confirm, may_raise, may_release
+from release_portal.releases.hold_services import confirm_hold, raise_hold, release_hold
+from release_portal.releases.models import Hold
+
+COMMANDS: dict[str, tuple[type[ServiceForm], Any, Any]] = {
+    "confirm": (ConfirmHoldForm, may_confirm, confirm_hold),
+    "release": (ReleaseForm, may_release, release_hold),
+}
+Bound = dict[str, ServiceForm]
+
+
+@roles(*HOLD_STAFF)
+@require_http_methods(["GET", "HEAD", "POST"])
+def hold(request: PortalRequest, lab: str, name: str) -> HttpResponse:
+    """Hold a size or stop its use, and see what holds it."""
+    at = now()
+    size = size_for(request.actor, f"{lab}/{name}", Action.VIEW, at=at).size
+    if request.method != "POST":
+        return _page(request, size)
+    kind = request.POST.get("kind", "")
+    form = _raise_form(kind, size, request.POST)
+    try:
+        raised = raise_hold(
+            request.actor,
+            size,
+            reason=form.text("reason"),
+            stops_use=_stops(kind),
+            expected_version=form.version(),
+            at=at,
+        )
+    except PortalError as error:
+        size.standing.refresh_from_db()
+        form.refuse(error, expected_version=size.standing.version)
+        return _page(request, size, {kind: form}, error.status)
+    messages.success(request, _raised(raised))
+    return showing.see_other(showing.address("size-hold", size))
+
+
+@roles(*HOLD_STAFF)
+@require_http_methods(["GET", "HEAD", "POST"])
+def command(request: PortalRequest, pk: int, name: str) -> HttpResponse:
+    """Confirm a stop of use, or release a hold."""
+    held = Hold.objects.select_related("size").filter(pk=pk).first()
+    if held is None or name not in COMMANDS:
+        raise NotFound("There is nothing here.", change="The holds of a size are listed on its page.")
+    size = size_for(request.actor, held.size.slug, Action.VIEW, at=now()).size
+    if request.method != "POST":
+        return showing.see_other(showing.address("size-hold", size))
+    form_class, _may, service = COMMANDS[name]
+    form = form_class(request.POST, auto_id=_auto_id(name, held))
+    try:
+        service(request.actor, held.pk, reason=form.text("reason"), expected_version=form.version(), at=now())
+    except PortalError as error:
+        held.refresh_from_db()
+        form.refuse(error, expected_version=held.version)
+        return _page(request, size, {f"{name}-{held.pk}": form}, error.status)
+    messages.success(request, _answered(name))
+    return showing.see_other(showing.address("size-hold", size))
+
+
+def _stops(kind: str) -> bool:
+    if kind not in (PLAIN, STOP):
+        raise InvalidInput("The form does not say what shall happen.", change="Choose a hold, or a stop of use.")
+    return kind == STOP
+
+
+def _raise_form(kind: str, size: ModelSize, data: Any = None) -> ServiceForm:
+    initial = {"kind": kind, "expected_version": size.standing.version}
+    return RaiseForm(data, initial=initial, auto_id=f"id_{kind}_%s")
+
+
+def _auto_id(name: str, held: Hold) -> str:
+    return f"id_{name}_{held.pk}_%s"
+
+
+def _raised(raised: Hold) -> str:
+    words = {
+        False: _("The size is held: it cannot be widened until the hold is released."),
+        True: _("Use is stopped, running work as well. It lapses in 72 hours unless a second officer confirms it."),
+    }
+    return words[raised.stops_use]
+
+
+def _answered(name: str) -> str:
+    return {
+        "confirm": _("The stop is confirmed and no longer lapses."),
+        "release": _("The hold is released. What the stage opens is open again, unless another hold is in force."),
+    }[name]
+
+
+def _page(request: PortalRequest, size: ModelSize, bound: Bound | None = None, status: int = 200) -> HttpResponse:
+    at, actor, given = now(), request.actor, bound or {}
+    frame = showing.size_frame(actor, size, "size-hold", at=at)
+    context = {
+        **frame,
+        "offers": [_offer(actor, size, frame["holds"], kind, given) for kind in (PLAIN, STOP)],
+        "rows": [_row(actor, held, given) for held in frame["holds"]],
+        "past": size.holds.exclude(released_at=None)[:10],
+        "stray": given.get(""),
+    }
+    return render(request, "holds/holds.html", context, status=status)
+
+
+def _offer(actor: Actor, size: ModelSize, holds: list[Hold], kind: str, bound: Bound) -> dict[str, Any]:
+    facts = [held.facts() for held in holds]
+    return {
+        "kind": kind,
+        "decision": may_raise(actor, facts, stops_use=kind == STOP),
+        "form": bound.get(kind) or _raise_form(kind, size),
+    }
+
+
+def _row(actor: Actor, held: Hold, bound: Bound) -> dict[str, Any]:
+    commands = [
+        {
+            "name": name,
+            "decision": may(actor, held.facts()),
+            "form": bound.get(f"{name}-{held.pk}")
+            or form_class(initial={"expected_version": held.version}, auto_id=_auto_id(name, held)),
+        }
+        for name, (form_class, may, _service) in COMMANDS.items()
+        if held.stops_use or name != "confirm"
+    ]
+    return {"hold": held, "commands": commands}

@@ -1,0 +1,83 @@
+"""What waits for somebody: each room's own list, as lines for the home page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from release_portal.access.application_lookups import applications_to_review, own_applications
+from release_portal.access.grant_rules import CONFIRM_WITHIN
+from release_portal.access.lookups import grants_for, sizes_for
+from release_portal.access.policy import Action
+from release_portal.access.services import decide_command
+from release_portal.audit.models import AuditEvent
+from release_portal.core.actors import Actor
+from release_portal.misuse.lookups import decision_on, reports_for
+from release_portal.pages.words import APPLICATION_STATES_OF_HOLDER as OWN
+from release_portal.releases.hold_rules import CONFIRM_STOP_WITHIN, may_confirm
+from release_portal.releases.models import Hold
+
+MOST_OF_A_KIND = 5
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """One line: what to do, where, and until when."""
+
+    kind: str
+    title: str
+    url: str
+    until: datetime | None
+
+
+def waiting_for(actor: Actor) -> list[Waiting]:
+    """Return everything that waits for the actor, what ends soonest first."""
+    lines = [*_suspensions(actor), *_stops(actor), *_reports(actor), *_reviews(actor), *_own_applications(actor)]
+    return sorted(lines, key=lambda line: (line.until is None, line.until.timestamp() if line.until else 0.0))
+
+
+def _suspensions(actor: Actor) -> Iterator[Waiting]:
+    for grant in grants_for(actor).filter(suspensions__ended_at=None, suspensions__confirmed_at=None).distinct():
+        suspension = grant.open_suspension
+        if suspension and decide_command(actor, grant, "confirm"):
+            title = _("%(name)s: %(reason)s") % {"name": grant.holder.name, "reason": suspension.reason}
+            until = suspension.at + CONFIRM_WITHIN
+            yield Waiting(_("Suspension to confirm"), title, reverse("grant", args=[grant.pk]), until)
+
+
+def _stops(actor: Actor) -> Iterator[Waiting]:
+    for hold in Hold.objects.open().filter(stops_use=True).select_related("size"):
+        if may_confirm(actor, hold.facts()):
+            url = reverse("size-hold", args=[hold.size.lab_slug, hold.size.size_slug])
+            title = f"{hold.size.name}: {hold.reason}"
+            yield Waiting(_("Stop of use to confirm"), title, url, hold.raised_at + CONFIRM_STOP_WITHIN)
+
+
+def _reports(actor: Actor) -> Iterator[Waiting]:
+    for report in reports_for(actor).open().most_urgent_first()[:MOST_OF_A_KIND]:
+        if decision_on("triage", actor, report) or decision_on("close", actor, report):
+            title = _("Report %(number)s") % {"number": report.pk}
+            yield Waiting(_("Misuse report"), title, reverse("report-triage", args=[report.pk]), report.due_at)
+
+
+def _reviews(actor: Actor) -> Iterator[Waiting]:
+    for application in applications_to_review(actor).waiting()[:MOST_OF_A_KIND]:
+        title = _("%(name)s, for %(size)s") % {"name": application.applicant.name, "size": application.size.name}
+        url = reverse("review", args=[application.pk])
+        yield Waiting(_("Application to decide"), title, url, application.due_at)
+
+
+def _own_applications(actor: Actor) -> Iterator[Waiting]:
+    for application in own_applications(actor).filter(state__in=OWN)[:MOST_OF_A_KIND]:
+        url = reverse("application", args=[application.pk])
+        yield Waiting(str(OWN[application.state]), application.size.name, url, None)
+
+
+def changes_for(actor: Actor, *, at: datetime) -> list[AuditEvent]:
+    """Return the last public changes of sizes; a size that the actor may not know of is left out."""
+    subjects = [f"size:{slug}" for slug in sizes_for(actor, Action.VIEW, at=at).values_list("slug", flat=True)]
+    return list(AuditEvent.objects.public().filter(subject__in=subjects).order_by("-seq")[:MOST_OF_A_KIND])
