@@ -1,0 +1,155 @@
+"""Every page of ours, at desktop and phone width, has no axe violation and no sideways scrolling."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import openai
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.urls import URLPattern, URLResolver, get_resolver
+from playwright.sync_api import Page
+
+from tests.browser.conftest import DESKTOP, PHONE, Open, shot
+from tests.stack.portal import Portal
+
+pytestmark = pytest.mark.browser
+
+MODEL = "huggingfacetb/smollm2-135m-instruct"
+SIZE = f"/sizes/{MODEL}/"
+
+# Name of the address -> who opens it, and the path, with ids filled in from the demo data.
+PAGES: dict[str, tuple[str, str]] = {
+    "catalogue": ("", "/"),
+    "family": ("", "/families/{family}/"),
+    "size": ("cleo", SIZE),
+    "size-alias": ("", "/sizes/gpt2-xl/"),
+    "size-card": ("", SIZE + "card/"),
+    "size-timeline": ("", "/sizes/openai/gpt2-1558m/timeline/"),
+    "size-move": ("ada", "/sizes/huggingfacetb/smollm2-1.7b-instruct/move/"),
+    "size-hold": ("ben", SIZE + "hold/"),
+    "card-edit": ("ada", SIZE + "card/edit/"),
+    "card-diff": ("", SIZE + "card/diff/?from=1&to=1"),
+    "playground": ("cleo", SIZE + "playground/"),
+    "apply": ("cleo", "/sizes/meta/opt-175b/apply/"),
+    "applications": ("finn", "/applications/"),
+    "application": ("finn", "/applications/{application}/"),
+    "agreement": ("", "/agreements/1/"),
+    "review-queue": ("ivy", "/staff/applications/"),
+    "review": ("ivy", "/staff/applications/{application}/"),
+    "notices": ("eve", "/notices/"),
+    "staff-mail": ("olu", "/staff/mail/"),
+    "generations": ("cleo", "/generations/"),
+    "generation": ("cleo", "/generations/{job}/"),
+    "detection": ("cleo", "/detection/"),
+    "detection-report": ("cleo", "/detection/{detection}/"),
+    "grants": ("eve", "/grants/"),
+    "grant": ("olu", "/grants/{grant}/"),
+    "staff-grants": ("ben", "/staff/grants/"),
+    "account": ("cleo", "/account/"),
+    "own-data": ("cleo", "/account/data/"),
+    "people": ("ada", "/people/"),
+    "person-roles": ("ada", "/people/{person}/roles/"),
+    "audit": ("ben", "/audit/"),
+    "home": ("ben", "/home/"),
+    "about-stages": ("", "/about/stages/"),
+    "report-misuse": ("", "/report/"),
+    "report-status": ("", "/report/status/"),
+    "report-queue": ("ben", "/staff/reports/"),
+    "report-triage": ("ben", "/staff/reports/{report}/"),
+    "account_login": ("", "/accounts/login/"),
+    "account_signup": ("", "/accounts/signup/"),
+    "account_reset_password": ("", "/accounts/password/reset/"),
+    "account_change_password": ("cleo", "/accounts/password/change/"),
+    "account_email": ("cleo", "/accounts/email/"),
+}
+# Addresses that are no page: forms' targets, fragments, streams, files, machines' interfaces.
+NO_PAGE = {
+    "healthz", "readyz", "style-guide", "generation-again", "generation-stream", "generation-stop", "generation-facts",
+    "grant-command", "token-create", "token-revoke", "audit-verify", "own-data-export", "card-preview", "card-raw",
+    "application-command", "review-command", "notice-read", "notices-read", "mail-again", "hold-command",
+    "report-message", "report-command", "detection-result",
+}  # fmt: skip
+ERRORS = {
+    "401": ("", "/home/"),
+    "403": ("finn", SIZE + "playground/"),
+    "404": ("", "/sizes/nobody/nothing/"),
+    "409": ("cleo", "/sizes/openai/gpt2-124m/playground/"),
+}
+
+
+def names(patterns: list[URLPattern | URLResolver]) -> Iterator[str]:
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver):
+            if not str(pattern.pattern).startswith(("v1/", "api/")):
+                yield from names(pattern.url_patterns)
+        elif pattern.name:
+            yield pattern.name
+
+
+def test_every_page_is_in_the_table() -> None:
+    ours = {name for name in names(get_resolver().url_patterns) if not name.startswith("account_")}
+    assert ours == {name for name in PAGES if not name.startswith("account_")} | NO_PAGE
+
+
+FIND = """
+import json
+from release_portal.access.models import Application, Grant
+from release_portal.accounts.models import User
+from release_portal.misuse.models import MisuseReport
+from release_portal.registry.models import ModelFamily
+print(json.dumps({
+    "family": ModelFamily.objects.get(name="GPT-2").slug,
+    "application": Application.objects.filter(applicant__username="finn", state="submitted").latest("created_at").pk,
+    "grant": Grant.objects.get(holder__username="eve").pk,
+    "person": User.objects.get(username="ben").pk,
+    "report": MisuseReport.objects.latest("received_at").pk,
+}))
+"""
+DETECT = """
+from release_portal.accounts.actors import actor_of
+from release_portal.accounts.models import User
+from release_portal.core.clock import now
+from release_portal.detection.services import detect
+actor = actor_of(User.objects.get(username="cleo"))
+print(detect(actor, {size!r}, {text!r}, at=now()).pk)
+"""
+
+
+@pytest.fixture(scope="module")
+def ids(portal: Portal) -> dict[str, str]:
+    found = json.loads(portal.ask(FIND).splitlines()[-1])
+    with openai.OpenAI(base_url=f"{portal.url}/v1", api_key=portal.token("cleo")) as client:
+        answer = client.completions.create(model=MODEL, prompt="A long walk by the sea:", max_tokens=150, seed=8)
+    found["job"] = "job-" + answer.id.partition("-job-")[2]
+    text = ("The sea was calm and the harbour slept. " * 12) + answer.choices[0].text
+    found["detection"] = portal.ask(DETECT.format(size=MODEL, text=text)).splitlines()[-1]
+    return found
+
+
+def look(page: Page, path: str, name: str) -> list[str]:
+    """Return what is wrong with one page, as sentences."""
+    page.goto(path)
+    results = Axe().run(page)
+    wrong = [
+        f"{name}: {violation['id']}: {violation['help']}: {[node['target'] for node in violation['nodes']][:3]}"
+        for violation in results.response["violations"]
+    ]
+    width = page.viewport_size["width"] if page.viewport_size else 0
+    if page.evaluate("document.documentElement.scrollWidth") > width:
+        wrong.append(f"{name}: scrolls sideways at {width}")
+    return wrong
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_no_page_has_an_axe_violation(visitor: Open, ids: dict[str, str], size: dict[str, int]) -> None:
+    wrong: list[str] = []
+    everything = {**PAGES, **{f"error-{name}": value for name, value in ERRORS.items()}}
+    for who in sorted({who for who, _ in everything.values()}):
+        page = visitor(who, size=size)
+        for name, (reader, path) in everything.items():
+            if reader == who:
+                wrong += look(page, path.format(**ids), name)
+                shot(page, f"axe-{name}-{size['width']}")
+    assert not wrong, "\n".join(wrong)

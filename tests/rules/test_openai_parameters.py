@@ -1,0 +1,157 @@
+"""Every parameter of a client is used or refused by its name; none is ignored."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from release_portal.core.errors import InvalidInput
+from release_portal.openai_api.parameters import COMMON, NEUTRAL, read_chat, read_completion, read_json
+
+COMPLETION = {"model": "lab/size", "prompt": "Once"}
+CHAT = {"model": "lab/size", "messages": [{"role": "user", "content": "Hi"}]}
+
+
+def wrong(data: dict[str, Any], base: dict[str, Any] | None = None) -> InvalidInput:
+    base = COMPLETION if base is None else base
+    with pytest.raises(InvalidInput) as caught:
+        (read_chat if "messages" in {**base, **data} else read_completion)({**base, **data})
+    return caught.value
+
+
+def test_a_call_with_nothing_but_model_and_prompt_takes_the_clients_defaults() -> None:
+    call = read_completion(COMPLETION)
+    assert (call.model, call.prompt, call.is_stream, call.include_usage) == ("lab/size", "Once", False, False)
+    assert call.values["max_tokens"] == 16
+    assert read_chat(CHAT).values["max_tokens"] == 256
+
+
+def test_every_parameter_arrives_under_the_name_that_generation_reads() -> None:
+    given_ = {"temperature": 0.5, "top_p": 0.9, "top_k": 5, "stop": ["x"], "seed": 7, "n": 2, "max_tokens": 9}
+    values = read_completion({**COMPLETION, **given_, "stream": True, "stream_options": {"include_usage": True}})
+    assert values.values == {
+        "temperature": 0.5, "top_p": 0.9, "top_k": 5, "stop": ["x"], "seed": 7, "samples": 2, "max_tokens": 9,
+    }  # fmt: skip
+    assert values.is_stream
+    assert values.include_usage
+
+
+def test_the_newer_name_of_the_limit_wins_over_the_older() -> None:
+    assert read_chat({**CHAT, "max_tokens": 5, "max_completion_tokens": 6}).values["max_tokens"] == 6
+    assert read_chat({**CHAT, "max_tokens": 5, "max_completion_tokens": None}).values["max_tokens"] == 5
+
+
+@pytest.mark.parametrize("name", NEUTRAL)
+def test_what_is_not_offered_is_accepted_only_when_it_asks_for_nothing(name: str) -> None:
+    for neutral in NEUTRAL[name]:
+        assert read_completion({**COMPLETION, name: neutral})
+    for value in ("a wish", 7, True, {"x": 1}, ["x"]):
+        if value in NEUTRAL[name]:
+            continue
+        error = wrong({name: value})
+        assert (error.field, error.code) == (name, "unsupported_parameter")
+
+
+def test_zero_and_false_are_not_mistaken_for_each_other() -> None:
+    """Python holds them equal. Seen to fail with the comparison of types removed."""
+    assert wrong({"best_of": True}).code == "unsupported_parameter"
+    assert wrong({"presence_penalty": False}).code == "unsupported_parameter"
+
+
+def test_an_unknown_parameter_is_refused_by_name() -> None:
+    error = wrong({"temprature": 1})
+    assert (error.field, error.code) == ("temprature", "unknown_parameter")
+    assert wrong({"messages": []}, {"model": "m", "prompt": "x"}).field in {"messages", "prompt"}
+
+
+@pytest.mark.parametrize("value", [None, "", 5, True, [], {}])
+def test_the_model_is_a_text(value: Any) -> None:
+    assert wrong({"model": value}).field == "model"
+
+
+@pytest.mark.parametrize("value", [None, 5, True, {}, [], ["a", "b"], [1], [["a"]], [1, 2, 3]])
+def test_the_prompt_is_one_text(value: Any) -> None:
+    assert wrong({"prompt": value}).field == "prompt"
+    assert read_completion({**COMPLETION, "prompt": ["one"]}).prompt == "one"
+
+
+@pytest.mark.parametrize("name", ["temperature", "top_p", "top_k", "seed", "n", "max_tokens", "max_completion_tokens"])
+@pytest.mark.parametrize("value", ["1", True, [], {}, [1]])
+def test_numbers_are_numbers_and_not_texts_that_look_like_them(name: str, value: Any) -> None:
+    error = wrong({name: value})
+    assert error.field.replace("_completion", "") == name.replace("_completion", "")
+
+
+@pytest.mark.parametrize("value", ["true", 1, 0, [], {}])
+def test_yes_and_no_are_booleans(value: Any) -> None:
+    assert wrong({"stream": value}).field == "stream"
+    assert wrong({"stream": True, "stream_options": {"include_usage": value}}).field == "include_usage"
+
+
+@pytest.mark.parametrize("value", ["x", 1, True, []])
+def test_stream_options_are_an_object(value: Any) -> None:
+    assert wrong({"stream_options": value}).field == "stream_options"
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        None, "hi", [], {}, [None], ["hi"], [{}], [{"role": "user"}], [{"content": "x"}],
+        [{"role": "tool", "content": ""}],
+        [{"role": "user", "content": 5}], [{"role": "user", "content": None}], [{"role": ["user"], "content": "x"}],
+        [{"role": "user", "content": [{"type": "image_url", "image_url": "x"}]}],
+        [{"role": "user", "content": [{"type": "text"}]}], [{"role": "user", "content": ["x"]}],
+    ],
+)  # fmt: skip
+def test_messages_that_cannot_be_read_are_refused(messages: Any) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        read_chat({**CHAT, "messages": messages})
+    assert caught.value.field == "messages"
+
+
+def test_messages_keep_their_order_and_parts_are_joined() -> None:
+    parts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
+    call = read_chat({**CHAT, "messages": [{"role": "developer", "content": "s"}, {"role": "user", "content": parts}]})
+    assert call.messages == ({"role": "system", "content": "s"}, {"role": "user", "content": "ab"})
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"", "invalid_json"), (b"{", "invalid_json"), (b"[]", "invalid_json"), (b'"x"', "invalid_json"),
+        (b"null", "invalid_json"), (b"\xff\xfe{}", "invalid_utf8"), (b'{"a": "\xc3"}', "invalid_utf8"),
+        (b"[" * 100_000, "invalid_json"), (b'{"seed": ' + b"9" * 5_000 + b"}", "invalid_json"),
+    ],
+)  # fmt: skip
+def test_a_body_that_is_no_json_object_is_a_clear_error(body: bytes, code: str) -> None:
+    """Seen to fail on a number of 5,000 digits, which Python refuses with a plain ValueError."""
+    with pytest.raises(InvalidInput) as caught:
+        read_json(body)
+    assert caught.value.code == code
+    assert caught.value.change
+
+
+def test_a_json_object_is_read() -> None:
+    assert read_json('{"a": "é"}'.encode()) == {"a": "é"}
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+@given(extra=st.dictionaries(st.sampled_from(sorted(COMMON | set(NEUTRAL) | {"prompt", "else"})), anything))
+def test_any_json_is_a_call_or_an_error_that_names_a_parameter(extra: dict[str, Any]) -> None:
+    data = json.loads(json.dumps({**COMPLETION, **extra}))
+    call, wrong = None, ""
+    try:
+        call = read_completion(data)
+    except InvalidInput as error:
+        wrong = error.field
+    assert wrong or (call and call.model and isinstance(call.prompt, str))

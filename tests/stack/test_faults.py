@@ -1,0 +1,187 @@
+"""What happens to a running request when something is taken back, killed or lost. Nothing here is simulated."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+from typing import Any
+
+import httpx
+import openai
+import pytest
+
+from tests.stack.conftest import MODEL
+from tests.stack.portal import Portal, wait_for
+
+pytestmark = pytest.mark.worker
+
+
+class Stream:
+    """A completion that is read in the background, event by event."""
+
+    def __init__(self, portal: Portal, token: str, *, max_tokens: int = 900, seed: int = 5) -> None:
+        self.events: list[dict[str, Any]] = []
+        self.is_over = False
+        self._body = {
+            "model": MODEL,
+            "prompt": "Once upon a time",
+            "max_tokens": max_tokens,
+            "seed": seed,
+            "stream": True,
+        }
+        self._address = (f"{portal.url}/v1/completions", {"Authorization": f"Bearer {token}"})
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        url, headers = self._address
+        try:
+            with httpx.stream("POST", url, headers=headers, json=self._body, timeout=60) as answer:
+                for line in answer.iter_lines():
+                    if line.startswith("data: {"):
+                        self.events.append(json.loads(line[6:]))
+        finally:
+            self.is_over = True
+
+    @property
+    def tokens_seen(self) -> int:
+        return sum(1 for event in self.events if event.get("choices"))
+
+    @property
+    def errors(self) -> list[dict[str, Any]]:
+        return [event["error"] for event in self.events if "error" in event]
+
+    @property
+    def job_id(self) -> str:
+        return self.events[0]["id"].removeprefix("cmpl-")
+
+    def running(self) -> Stream:
+        """Wait until some tokens have come."""
+        wait_for(lambda: self.tokens_seen >= 5 or self.errors, "the first tokens", 60)
+        assert not self.errors, self.errors
+        return self
+
+    def ended(self) -> Stream:
+        wait_for(lambda: self.is_over, "the end of the stream", 60)
+        self._thread.join(5)
+        return self
+
+
+def last_step(portal: Portal, job_id: str) -> int:
+    """The step of the newest chunk that can be read in Redis."""
+    entries = portal.redis().xrevrange(f"tokens:{job_id}", count=20)
+    return max((int(fields["step"]) for _, fields in entries if fields["kind"] == "tokens"), default=0)
+
+
+def settled(portal: Portal, job_id: str) -> dict[str, Any]:
+    return wait_for(lambda: (row := portal.job(job_id))["state"] != "queued" and row, "the settlement", 60)
+
+
+def works_again(client: openai.OpenAI) -> None:
+    answer = client.completions.create(model=MODEL, prompt="Water boils at", max_tokens=5, seed=1)
+    assert answer.usage is not None
+    assert answer.usage.completion_tokens == 5 or answer.choices[0].finish_reason == "stop"
+
+
+GRANT = "from release_portal.access.models import Grant; from release_portal.accounts.models import User; "
+GRANT += "from release_portal.accounts.actors import actor_of; from release_portal.core.clock import now; "
+GRANT += "from release_portal.access.services import suspend_grant, lift_suspension; "
+GRANT += "g = Grant.objects.get(holder__username='cleo', state__in=['active', 'suspended']); "
+
+
+def test_a_suspension_stops_a_running_generation_and_lifting_it_lets_work_go_on(
+    portal: Portal, cleo: openai.OpenAI, cleo_token: str
+) -> None:
+    stream = Stream(portal, cleo_token).running()
+    code = GRANT + "b = actor_of(User.objects.get(username='ben')); import redis, time; "
+    code += "from release_portal.core.redis_client import redis_client as r; "
+    code += "suspend_grant(b, g.pk, reason='drill', expected_version=g.version, at=now()); "
+    code += f"e = r().xrevrange('tokens:{stream.job_id}', count=9); "
+    code += "print(max(int(f['step']) for _, f in e if f['kind'] == 'tokens'))"
+    step_at_change = int(portal.ask(code).splitlines()[-1])
+
+    stream.ended()
+    assert [error["code"] for error in stream.errors] == ["stopped"]
+    assert last_step(portal, stream.job_id) <= step_at_change + 2
+    row = settled(portal, stream.job_id)
+    assert (row["state"], row["finish_reason"]) == ("stopped", "stopped")
+    with pytest.raises(openai.PermissionDeniedError, match="suspended: drill"):
+        works_again(cleo)
+
+    code = GRANT + "o = actor_of(User.objects.get(username='olu')); "
+    portal.ask(code + "lift_suspension(o, g.pk, reason='drill over', expected_version=g.version, at=now())")
+    works_again(cleo)
+
+
+def test_a_lost_lease_stops_a_running_generation(portal: Portal, cleo: openai.OpenAI, cleo_token: str) -> None:
+    stream = Stream(portal, cleo_token).running()
+    pid = portal.kill("epochs", signal.SIGSTOP)
+    try:
+        client = portal.redis()
+        client.delete("epochs:lease")
+        step_at_change = last_step(portal, stream.job_id)
+        stream.ended()
+        assert [error["code"] for error in stream.errors] == ["lease_lost"]
+        assert last_step(portal, stream.job_id) <= step_at_change + 2
+        with pytest.raises(openai.InternalServerError, match="cannot give permits"):
+            works_again(cleo)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert settled(portal, stream.job_id)["state"] == "failed"
+    portal.wait_ready()
+    works_again(cleo)
+
+
+def test_a_killed_worker_gives_exactly_one_error_and_the_next_request_works(
+    portal: Portal, cleo: openai.OpenAI, cleo_token: str
+) -> None:
+    stream = Stream(portal, cleo_token).running()
+    old = portal.kill("worker")
+    stream.ended()
+    assert [error["code"] for error in stream.errors] == ["worker_lost"]
+    row = settled(portal, stream.job_id)
+    assert (row["state"], row["finish_reason"]) == ("failed", "worker_lost")
+    assert row["completion_tokens"] >= stream.tokens_seen > 0
+    wait_for(lambda: portal.pid("worker") != old, "a new worker")
+    portal.wait_ready()
+    works_again(cleo)
+
+
+def test_a_killed_redis_ends_the_request_failed_and_uncharged(
+    portal: Portal, cleo: openai.OpenAI, cleo_token: str
+) -> None:
+    stream = Stream(portal, cleo_token).running()
+    seen = stream.tokens_seen
+    old = portal.kill("redis")
+    stream.ended()
+    assert len(stream.errors) == 1
+    assert stream.tokens_seen <= seen + 3  # what was already on its way to the client
+    row = settled(portal, stream.job_id)
+    assert (row["state"], row["charged_tokens"], row["reserved_tokens"]) == ("failed", 0, 0)
+    wait_for(lambda: portal.pid("redis") != old, "a new Redis")
+    portal.wait_ready()
+    works_again(cleo)
+
+
+def test_a_killed_settlement_settles_when_it_is_back(portal: Portal, cleo: openai.OpenAI) -> None:
+    portal.kill("settle")
+    answer = cleo.completions.create(model=MODEL, prompt="The opposite of hot is", max_tokens=6, seed=2)
+    row = settled(portal, answer.id.removeprefix("cmpl-"))
+    assert row["state"] == "done"
+    assert answer.usage is not None
+    assert row["charged_tokens"] == answer.usage.total_tokens
+
+
+def test_a_client_that_goes_away_stops_its_generation(portal: Portal, cleo: openai.OpenAI) -> None:
+    stream = cleo.completions.create(model=MODEL, prompt="Once upon a time", max_tokens=900, seed=5, stream=True)
+    job_id = next(iter(stream)).id.removeprefix("cmpl-")
+    stream.close()
+    row = settled(portal, job_id)
+    assert (row["state"], row["finish_reason"]) == ("cancelled", "cancelled")
+    assert row["completion_tokens"] < 900
+
+
+def test_the_record_is_intact_after_all_of_this(portal: Portal) -> None:
+    assert "intact" in portal.manage("audit_verify")
