@@ -1,0 +1,98 @@
+"""Jobs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from release_portal.api.fields import LARGEST, Input, Number, SizeSlug, Text, Whole
+from release_portal.api.paging import PageQuery
+from release_portal.generation.limits import LONGEST_STOP, MOST_STOPS, RANGES
+from release_portal.jobs.states import STATES
+
+
+def _limits(name: str) -> dict[str, Any]:
+    limits = RANGES[name]
+    kind = int if limits.is_whole else float
+    return {"min_value": kind(limits.least), "max_value": LARGEST if name == "seed" else kind(limits.most)}
+
+
+class JobQuery(PageQuery):
+    """Which jobs are wanted."""
+
+    state = serializers.ChoiceField(STATES, required=False)
+    size = serializers.CharField(max_length=96, required=False, help_text="lab/name.")
+
+
+class GenerationInput(Input):
+    """What shall be generated."""
+
+    size = SizeSlug(help_text="lab/name, as the catalogue has it.")
+    prompt = Text(min_length=1, max_length=1_000_000, help_text="The text to continue.")
+    max_tokens = Whole(required=False, help_text="New tokens for each sample.", **_limits("max_tokens"))
+    temperature = Number(required=False, help_text="0 takes the likeliest token.", **_limits("temperature"))
+    top_k = Whole(required=False, help_text="0: no limit.", **_limits("top_k"))
+    top_p = Number(required=False, **_limits("top_p"))
+    stop = serializers.ListField(
+        child=Text(max_length=LONGEST_STOP), max_length=MOST_STOPS, required=False, help_text="Texts at which it ends."
+    )
+    seed = Whole(required=False, help_text="The same seed, the same text; a fresh one else.", **_limits("seed"))
+    samples = Whole(required=False, **_limits("samples"))
+
+
+class SettingFacts(serializers.Serializer[Any]):
+    """How the tokens were chosen."""
+
+    max_tokens = serializers.IntegerField()
+    temperature = serializers.FloatField()
+    top_k = serializers.IntegerField()
+    top_p = serializers.FloatField()
+    stop = serializers.ListField(child=serializers.CharField())
+    seed = serializers.IntegerField()
+    samples = serializers.IntegerField()
+
+
+class UsageFacts(serializers.Serializer[Any]):
+    """What it cost."""
+
+    prompt_tokens = serializers.IntegerField()
+    completion_tokens = serializers.IntegerField()
+    charged_tokens = serializers.IntegerField()
+
+
+class JobRow(serializers.Serializer[Any]):
+    """A request to the worker: under what it was permitted, how it ended, what it cost."""
+
+    id = serializers.CharField()
+    size = serializers.CharField(source="size.slug")
+    grant = serializers.CharField(source="grant_id", allow_null=True)
+    function = serializers.CharField(help_text="generate or score.")
+    interface = serializers.CharField()
+    state = serializers.ChoiceField(STATES)
+    finish_reason = serializers.CharField(help_text="Empty until it has ended.")
+    message = serializers.CharField(help_text="How it ended, in a sentence.")
+    stage = serializers.CharField()
+    policy_version = serializers.CharField()
+    card_version = serializers.IntegerField(help_text="0: there was no card.")
+    weights_digest = serializers.CharField()
+    usage = UsageFacts(source="*")
+    created_at = serializers.DateTimeField()
+    ended_at = serializers.DateTimeField(allow_null=True)
+
+
+class SampleFacts(serializers.Serializer[Any]):
+    """One text that was generated."""
+
+    text = serializers.CharField()
+    tokens = serializers.IntegerField()
+    finish = serializers.CharField(allow_null=True)
+
+
+class JobFacts(JobRow):
+    """A job with what was asked and, once it is there, what came out."""
+
+    prompt = serializers.CharField()
+    settings = SettingFacts()
+    samples = SampleFacts(many=True, help_text="Empty until the job has ended; a score is shown by its detection.")
+    detection = serializers.CharField(allow_null=True, help_text="Id of the detection that a score belongs to.")

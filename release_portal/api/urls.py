@@ -1,0 +1,61 @@
+"""Addresses of the JSON interface; each ends with a slash, and nothing redirects."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern, path, re_path, register_converter
+from django.urls.converters import StringConverter
+from rest_framework.views import APIView
+
+from release_portal.api.schema import SchemaView, docs
+from release_portal.api.views import account, applications, catalogue, detection, jobs, reports, unknown
+from release_portal.core.declare import by_token, public
+
+
+class NameConverter(StringConverter):
+    """A part of an address that can name something: what no database would take never reaches one."""
+
+    regex = "[A-Za-z0-9][A-Za-z0-9._-]{0,95}"
+
+
+register_converter(NameConverter, "name")
+
+
+def _open(route: str, view: type[APIView], name: str) -> URLPattern:
+    return path(route, public(view.as_view()), name=name)
+
+
+def _token(route: str, view: type[APIView], name: str) -> URLPattern:
+    return path(route, by_token(view.as_view()), name=name)
+
+
+SIZE = "sizes/<name:lab>/<name:name>/"
+APPLICATION = "applications/<name:application_id>/"
+
+urlpatterns = [
+    path("docs/", docs, name="api-docs"),
+    _open("schema/", SchemaView, "api-schema"),
+    _open("stages/", catalogue.Stages, "api-stages"),
+    _open("families/", catalogue.Families, "api-families"),
+    _open("sizes/", catalogue.Sizes, "api-sizes"),
+    _open(SIZE, catalogue.Size, "api-size"),
+    _open(SIZE + "timeline/", catalogue.Timeline, "api-size-timeline"),
+    _open(SIZE + "card/", catalogue.Card, "api-size-card"),
+    _token("me/", account.Account, "api-me"),
+    _token("grants/", account.Grants, "api-grants"),
+    _token("grants/<name:grant_id>/", account.OneGrant, "api-grant"),
+    _token("jobs/", jobs.Jobs, "api-jobs"),
+    _token("jobs/<name:job_id>/", jobs.OneJob, "api-job"),
+    _token("jobs/<name:job_id>/cancel/", jobs.Cancellation, "api-job-cancel"),
+    _open("agreement/", applications.Agreement, "api-agreement"),
+    _token("applications/", applications.Applications, "api-applications"),
+    _token(APPLICATION, applications.OneApplication, "api-application"),
+    _token(APPLICATION + "submit/", applications.Submission, "api-application-submit"),
+    _token(APPLICATION + "withdraw/", applications.Withdrawal, "api-application-withdraw"),
+    _token(APPLICATION + "answer/", applications.Answer, "api-application-answer"),
+    _open("reports/", reports.Reports, "api-reports"),
+    _open("reports/status/", reports.Status, "api-report-status"),
+    _open("reports/messages/", reports.Messages, "api-report-messages"),
+    _token("detections/", detection.Detections, "api-detections"),
+    _token("detections/<name:report_id>/", detection.OneDetection, "api-detection"),
+    re_path("^", public(unknown.Unknown.as_view()), name="api-unknown"),
+]
