@@ -44,8 +44,8 @@ REASONS = frozenset(reason.value for reason in FinishReason)
 Call = tuple[list[str], list[str]]  # keys and arguments of a script
 
 # Whether a request still may, and its entry if so, in one go: nothing is written after the answer would be no.
-# The time is Redis' own, so that a worker with a wrong clock cannot stretch a permit. A Redis that has lost the claim was
-# emptied since: nothing may be added to what it no longer holds.
+# The time is Redis' own, so that a worker with a wrong clock cannot stretch a permit. A Redis that has lost the claim
+# was emptied since: nothing may be added to what it no longer holds.
 PUBLISH_LUA = """
 local ended, claim, cancel, reader, stream, lease, epochs = unpack(KEYS)
 local worker, needs_reader, expires_at, maxlen, seconds, kind, step, field, body = unpack(ARGV, 1, 9)
