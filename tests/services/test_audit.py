@@ -9,7 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 
-from release_portal.audit.chain import FIELDS, GENESIS
+from release_portal.audit.chain import FIELDS, GENESIS, link_hash
 from release_portal.audit.models import AuditEvent, AuditHead
 from release_portal.audit.services import record, verify_chain
 from release_portal.core.actors import ANONYMOUS, system_actor
@@ -108,6 +108,20 @@ def test_T36_each_single_row_of_the_demo_is_guarded(world: World) -> None:
             result = verify_chain()
             transaction.set_rollback(True)
         assert result.bad_seq == seq
+
+
+def test_T36_a_row_rewritten_together_with_its_hash_is_found_at_the_next(world: World) -> None:
+    """Who recomputes a hash breaks the link after it. Seen to fail with the comparison of `prev_hash` removed."""
+    last = AuditHead.objects.get(pk=1).seq
+    for seq in (1, last // 2, last):
+        with transaction.atomic():
+            event = AuditEvent.objects.get(seq=seq)
+            event.reason = "rewritten"
+            event.hash = link_hash({name: getattr(event, name) for name in FIELDS})
+            event.save()
+            result = verify_chain()
+            transaction.set_rollback(True)
+        assert result.bad_seq == seq + 1
 
 
 def test_T36_a_row_that_is_gone_is_named(world: World) -> None:

@@ -437,7 +437,7 @@ def test_what_nobody_works_on_any_more_is_ended_once_for_the_right_reason(
     world: World, service: redis.Redis, committed: Committed, settlement: Settlement, at: datetime,
     loss: str, after: timedelta, reason: FinishReason,
 ) -> None:  # fmt: skip
-    """Exactly one end entry and one outcome. Seen to fail with FINISH_ONCE_LUA without its SET NX."""
+    """Exactly one end entry and one outcome. Seen to fail with the look at `ended_key` taken out of `_why_lost`."""
     job = submit(world, committed)
     if loss == "worker died":
         fakes.claim(service, job.pk, "worker-that-died")
