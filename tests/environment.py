@@ -36,6 +36,9 @@ NOBODY_LISTENS = "redis://127.0.0.1:1/0"
 HOME = Path(tempfile.mkdtemp(prefix="portal-tests-"))
 atexit.register(shutil.rmtree, HOME, ignore_errors=True)
 
+# Threads that spin long while they wait starve the other processes of a small machine.
+os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+
 for _name in TAKEN_AWAY:
     os.environ.pop(_name, None)
     os.environ.pop(f"{_name}_FILE", None)

@@ -228,8 +228,9 @@ def _size_guess(actor: Actor, slug: str) -> ModelSize | None:
     if not slug:
         return None
     # A stage opens VIEW to everyone or to staff only, so the time does not matter here.
-    size = sizes_for(actor, Action.VIEW, at=datetime.min.replace(tzinfo=UTC)).filter(slug=slug[:96]).first()
-    if size is None or "\x00" in slug:
+    known = sizes_for(actor, Action.VIEW, at=datetime.min.replace(tzinfo=UTC))
+    size = known.filter(slug=slug[:96]).first() if "\x00" not in slug else None
+    if size is None:
         raise InvalidInput("This size does not exist.", field="size", change="Choose one from the list, or: not sure.")
     return size
 

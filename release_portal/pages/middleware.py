@@ -16,7 +16,7 @@ from django.utils.functional import SimpleLazyObject
 
 from release_portal.accounts.actors import actor_of
 from release_portal.core.actors import Actor
-from release_portal.core.errors import PortalError, TooLarge
+from release_portal.core.errors import NotFound, PortalError, TooLarge
 from release_portal.pages.errors import error_page, is_for_people
 
 logger = structlog.get_logger("request")
@@ -61,6 +61,8 @@ class RequestContext:
             return error_page(
                 request, TooLarge(f"The request is larger than {limit:,} bytes.", change="Send less at a time.")
             )
+        if "\x00" in request.path:  # databases refuse it with an error of their own
+            return error_page(request, NotFound("There is nothing at this address.", change="Check the address."))
         return None
 
     def _end(self, request: HttpRequest, response: HttpResponse, began: float) -> HttpResponse:

@@ -183,6 +183,19 @@ def test_a_body_that_cannot_be_read_has_the_clients_error_shape(
     assert answer.headers["x-request-id"]
 
 
+def test_a_body_whose_length_is_not_announced_is_cut_off(portal: Portal, cleo_token: str) -> None:
+    def endless() -> Iterator[bytes]:
+        for _ in range(100):
+            yield b"x" * 100_000
+
+    headers = {"Authorization": f"Bearer {cleo_token}", "Content-Type": "application/json"}
+    try:
+        answer = httpx.post(f"{portal.url}/v1/completions", content=endless(), headers=headers, timeout=60)
+    except httpx.WriteError:
+        return  # the portal closed the connection before everything was sent
+    assert answer.status_code == 413
+
+
 SMALL_GRANT = """
 from datetime import timedelta
 from release_portal.accounts.models import User

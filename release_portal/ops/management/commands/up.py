@@ -92,8 +92,8 @@ class Command(BaseCommand):
             "PYTHONUNBUFFERED": "1",
             "HF_HUB_OFFLINE": "1",  # the worker loads from the store only
             "TOKENIZERS_PARALLELISM": "false",
-            # The worker shares this machine: threads that spin while they wait would starve the others.
-            "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE"),
+            # The worker shares this machine: threads that spin long while they wait starve themselves and the others.
+            "GOMP_SPINCOUNT": os.environ.get("GOMP_SPINCOUNT", "10000"),
             # Inside a container everything is root; nothing here unpickles what a queue brings.
             "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges",
         }
