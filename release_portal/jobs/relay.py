@@ -13,6 +13,7 @@ from asgiref.sync import sync_to_async
 
 from inference.contract import READER_SECONDS, FinishReason, StreamKind, reader_key, stream_key
 from release_portal.core.redis_client import async_redis
+from release_portal.jobs.entries import entries_of
 from release_portal.jobs.models import Job
 from release_portal.jobs.states import MESSAGES
 
@@ -64,7 +65,7 @@ async def _events(client: Any, job_id: str, after: str, keeps_alive: bool) -> As
         if keeps_alive and time.monotonic() - last_reader > READER_EVERY_SECONDS:
             last_reader = time.monotonic()
             await client.set(reader_key(job_id), "reading", ex=READER_SECONDS, xx=True)
-        entries = _entries(await client.xread({stream_key(job_id): after}, block=BLOCK_MS, count=200))
+        entries = entries_of(await client.xread({stream_key(job_id): after}, block=BLOCK_MS, count=200))
         for after, fields in entries:
             last_event = time.monotonic()
             yield _event(after, fields)
@@ -77,15 +78,6 @@ async def _events(client: Any, job_id: str, after: str, keeps_alive: bool) -> As
         if time.monotonic() - last_event > KEEP_ALIVE_SECONDS:
             last_event = time.monotonic()
             yield Event("wait", "", None)
-
-
-def _entries(answer: Any) -> list[tuple[str, dict[str, str]]]:
-    if not answer:
-        return []
-    if isinstance(answer, dict):
-        (batches,) = answer.values()
-        return [entry for batch in batches for entry in batch] if batches and isinstance(batches[0], list) else batches
-    return list(answer[0][1])
 
 
 def _event(entry_id: str, fields: dict[str, str]) -> Event:

@@ -36,6 +36,7 @@ from inference.contract import (
 from release_portal.access.models import UsageDay
 from release_portal.core.clock import now
 from release_portal.jobs import handlers
+from release_portal.jobs.entries import entries_of
 from release_portal.jobs.models import Job
 from release_portal.jobs.states import STATE_OF, UNCHARGED
 
@@ -148,7 +149,7 @@ class Settlement:
     def _read(self, start: str) -> list[tuple[str, dict[str, str]]]:
         block = BLOCK_MS if start == ">" else None
         answer = self._redis.xreadgroup(GROUP, CONSUMER, {OUTCOMES_KEY: start}, count=BATCH, block=block)
-        return _entries_of(answer)
+        return entries_of(answer)
 
     def _settle_entry(self, entry_id: str, fields: dict[str, str]) -> None:
         if fields:  # an entry that was deleted after it was read comes back empty
@@ -232,13 +233,3 @@ def collect_pieces(pieces: Iterable[dict[str, Any]], count: int) -> list[dict[st
         sample["tokens"] = piece["tokens"]
         sample["finish"] = piece["finish"] or sample["finish"]
     return samples
-
-
-def _entries_of(answer: Any) -> list[tuple[str, dict[str, str]]]:
-    """Return the entries of the one stream that was read, in either protocol's shape."""
-    if not answer:
-        return []
-    if isinstance(answer, dict):
-        (batches,) = answer.values()
-        return [entry for batch in batches for entry in batch] if batches and isinstance(batches[0], list) else batches
-    return list(answer[0][1])
