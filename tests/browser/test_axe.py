@@ -130,7 +130,10 @@ def ids(portal: Portal) -> dict[str, str]:
 
 def look(page: Page, path: str, name: str) -> list[str]:
     """Return what is wrong with one page, as sentences."""
-    page.goto(path)
+    answer = page.goto(path)
+    assert answer is not None
+    expected = int(name.removeprefix("error-")) if name.startswith("error-") else 200
+    assert answer.status == expected, f"{name} ({path}) answers {answer.status}"
     results = Axe().run(page)
     wrong = [
         f"{name}: {violation['id']}: {violation['help']}: {[node['target'] for node in violation['nodes']][:3]}"

@@ -59,7 +59,7 @@ def _stops(actor: Actor) -> Iterator[Waiting]:
 
 def _reports(actor: Actor) -> Iterator[Waiting]:
     for report in reports_for(actor).open().most_urgent_first()[:MOST_OF_A_KIND]:
-        if decision_on("triage", actor, report) or decision_on("close", actor, report):
+        if decision_on("accept", actor, report) or decision_on("close", actor, report):
             title = _("Report %(number)s") % {"number": report.pk}
             yield Waiting(_("Misuse report"), title, reverse("report-triage", args=[report.pk]), report.due_at)
 
