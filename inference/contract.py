@@ -341,7 +341,10 @@ def _encode(data: bytes) -> str:
 
 
 def _decode(text: str) -> bytes:
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    if _encode(data) != text:  # a permit has one spelling
+        raise ValueError("not canonical base64")
+    return data
 
 
 # --- The weights store (content-addressed; written by the portal, read by the worker) --------------------------------

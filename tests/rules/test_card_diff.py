@@ -106,7 +106,9 @@ def test_a_difference_is_never_silent_and_adds_nothing(old: str, new: str) -> No
     for change in changes.sections:
         for line in change.lines:
             for piece in line.pieces:
+                # An underlined heading is shown with the marks of the other spelling.
+                words = [word for word in piece.text.split() if word.strip("#")]
                 if piece.kind != INSERTED:
-                    assert piece.text.split() == [] or all(word in old for word in piece.text.split())
+                    assert all(word in old for word in words)
                 if piece.kind != DELETED:
-                    assert all(word in new for word in piece.text.split())
+                    assert all(word in new for word in words)
