@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from urllib.parse import quote
 
 from django.http import HttpRequest, HttpResponse
@@ -11,6 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from release_portal.core.clock import now
+from release_portal.core.error_body import retry_after
 from release_portal.core.errors import NotAuthenticated, PortalError
 
 # Interfaces with a shape of their own; everything else is a page.
@@ -58,8 +60,14 @@ def error_page(request: HttpRequest, error: PortalError) -> HttpResponse:
         },
         status=error.status,
     )
-    if error.retry_at:
-        response["Retry-After"] = str(max(1, int((error.retry_at - now()).total_seconds())))
+    return with_retry(response, error, now())
+
+
+def with_retry(response: HttpResponse, error: PortalError, at: datetime) -> HttpResponse:
+    """Say in the header when it is worth trying again, where that is known."""
+    seconds = retry_after(error, at)
+    if seconds is not None:
+        response["Retry-After"] = str(seconds)
     return response
 
 

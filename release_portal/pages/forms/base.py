@@ -7,8 +7,10 @@ from typing import Any, cast
 from django import forms
 from django.forms.utils import ErrorDict
 from django.http import QueryDict
+from django.utils.translation import gettext as _
 
 from release_portal.core.errors import InvalidInput, PortalError
+from release_portal.pages.templatetags.portal import utc
 
 
 class ServiceForm(forms.Form):
@@ -57,4 +59,7 @@ class ServiceForm(forms.Form):
     def refuse(self, error: PortalError, **fresh: Any) -> None:
         """Show a service's error, keep the text, and write fresh values into hidden fields."""
         self.refresh(**fresh)
-        self.add_error(error.field if error.field in self.fields else None, f"{error.reason} {error.change}".strip())
+        sentences = [error.reason, error.change]
+        if error.retry_at is not None:
+            sentences.append(_("It is worth trying again from %(time)s.") % {"time": utc(error.retry_at)})
+        self.add_error(error.field if error.field in self.fields else None, " ".join(filter(None, sentences)))

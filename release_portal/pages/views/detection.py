@@ -28,6 +28,7 @@ from release_portal.detection.marking import passages, shown_tokens
 from release_portal.detection.models import FAILED, SCORED, WAITING, DetectionReport
 from release_portal.detection.services import detect
 from release_portal.pages import showing
+from release_portal.pages.errors import with_retry
 from release_portal.pages.forms.detection import DetectionForm
 from release_portal.pages.forms.playground import fresh_key
 from release_portal.pages.paging import page_of
@@ -83,7 +84,7 @@ def _submit(request: PortalRequest, sizes: QuerySet[ModelSize], at: datetime) ->
         made = detect(request.actor, size, form.text("text"), at=at, submit_key=key or None)
     except PortalError as error:
         form.refuse(error, submit_key=fresh_key())
-        return _page(request, form, sizes, at, error.status)
+        return with_retry(_page(request, form, sizes, at, error.status), error, at)
     return showing.see_other(reverse("detection-report", args=[made.pk]))
 
 

@@ -14,6 +14,7 @@ from release_portal.core.declare import public
 from release_portal.core.errors import PortalError
 from release_portal.core.http import PortalRequest
 from release_portal.misuse.filing import file_report, read_by_code, write_by_code
+from release_portal.pages.errors import with_retry
 from release_portal.pages.forms.base import ServiceForm
 from release_portal.pages.forms.misuse import CodeForm, MessageForm, ReportForm, sizes_to_name
 from release_portal.pages.words_misuse import report_pill, waiting_word
@@ -93,6 +94,4 @@ def _refused(request: PortalRequest, template: str, form: ServiceForm, error: Po
 
 
 def _with_retry(response: HttpResponse, error: PortalError | None) -> HttpResponse:
-    if error is not None and error.retry_at is not None:
-        response["Retry-After"] = str(max(1, int((error.retry_at - now()).total_seconds())))
-    return response
+    return response if error is None else with_retry(response, error, now())

@@ -20,6 +20,7 @@ from release_portal.generation.services import generate
 from release_portal.jobs.lookups import generations_for
 from release_portal.jobs.models import Job
 from release_portal.pages import showing
+from release_portal.pages.errors import with_retry
 from release_portal.pages.forms.playground import PlaygroundForm, fresh_key, values_of
 from release_portal.pages.views.generations import stream_of
 
@@ -96,10 +97,10 @@ def _refuse(
 ) -> HttpResponse:
     form.refuse(error, submit_key=fresh_key())
     if not request.htmx:
-        return _page(request, access, form, at, error.status)
+        return with_retry(_page(request, access, form, at, error.status), error, at)
     response = render(request, "playground/form.html", _context(request, access, form, at), status=error.status)
     response["HX-Retarget"], response["HX-Reswap"] = "#playground", "outerHTML"
-    return response
+    return with_retry(response, error, at)
 
 
 def _streamed(request: PortalRequest, access: SizeAccess, form: PlaygroundForm, job: Job, at: datetime) -> HttpResponse:
