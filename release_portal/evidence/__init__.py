@@ -1,0 +1,1 @@
+"""Evidence: append-only statements that bear on a size's criteria, their reviews, and the safety checklist."""
