@@ -14,8 +14,13 @@ from release_portal.core.clock import now
 from release_portal.jobs.sealing import seal_jobs
 from release_portal.notices.services import send_due_mail
 from release_portal.releases.hold_services import lapse_holds
+from release_portal.releases.narrowings import lapse_narrowings
+from release_portal.releases.observations import observe_proposals
+from release_portal.releases.proposals import expire_proposals
+from release_portal.releases.sunsets import apply_sunsets
+from release_portal.releases.withdrawals import lapse_withdrawals
 
-SWEEPER = system_actor("sweeper")
+SWEEPER, MONITOR = system_actor("sweeper"), system_actor("monitor")
 
 
 @shared_task(name="portal.sweep_grants")
@@ -35,12 +40,35 @@ def sweep_applications() -> None:
     remind_of_lapses(at=now())
 
 
+@shared_task(name="portal.sweep_narrowings")
+def sweep_narrowings() -> None:
+    """Take back what one person narrowed and nobody confirmed."""
+    close_old_connections()
+    lapse_withdrawals(SWEEPER, at=now())  # first: a withdrawal whose roll-back is gone could no longer be confirmed
+    lapse_narrowings(SWEEPER, at=now())
+
+
+@shared_task(name="portal.apply_sunsets")
+def apply_due_sunsets() -> None:
+    """Hold stages whose review is missed, and step them down later."""
+    close_old_connections()
+    apply_sunsets(SWEEPER, at=now())
+
+
 @shared_task(name="portal.send_mail")
 def send_mail() -> None:
     """Try the mail that is due."""
     close_old_connections()
     send_due_mail(at=now())
     lapse_holds(SWEEPER, at=now())
+
+
+@shared_task(name="portal.watch_releases")
+def watch_releases() -> None:
+    """End proposals whose evidence became stale, and watch what was carried out."""
+    close_old_connections()
+    expire_proposals(SWEEPER, at=now())
+    observe_proposals(MONITOR, at=now())
 
 
 @shared_task(name="portal.seal_jobs")
@@ -53,7 +81,10 @@ def seal_ended_jobs() -> None:
 app.conf.beat_schedule = {
     "sweep-grants": {"task": "portal.sweep_grants", "schedule": 60.0},
     "sweep-applications": {"task": "portal.sweep_applications", "schedule": 60.0},
+    "sweep-narrowings": {"task": "portal.sweep_narrowings", "schedule": 60.0},
+    "apply-sunsets": {"task": "portal.apply_sunsets", "schedule": 3600.0},
     "send-mail": {"task": "portal.send_mail", "schedule": 5.0},
     "purge-idempotency": {"task": "portal.purge_idempotency", "schedule": 3600.0},
+    "watch-releases": {"task": "portal.watch_releases", "schedule": 60.0},
     "seal-jobs": {"task": "portal.seal_jobs", "schedule": 60.0},
 }

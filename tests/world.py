@@ -18,9 +18,12 @@ from release_portal.accounts.actors import actor_of
 from release_portal.accounts.models import User
 from release_portal.core.actors import ANONYMOUS, Actor
 from release_portal.ops import demo
+from release_portal.ops.demo_policies import write_duty, write_policies
 from release_portal.registry import store
 from release_portal.registry.models import ModelSize
 from release_portal.registry.services import register_revision
+from release_portal.releases.ladder import stage_of
+from release_portal.releases.models import StageEntry, Standing
 from tests.environment import HOME
 
 SERVED = "huggingfacetb/smollm2-135m-instruct"
@@ -81,8 +84,10 @@ def build_world(at: datetime) -> World:
     if not ModelSize.objects.exists():
         demo.write_catalogue(demo.DEMO, at=at)
         demo.write_people(PASSWORD, at=at)
+        write_policies(at=at)
+        write_duty(at=at)
         demo.write_grants(at=at)
-        demo.write_cards(at=at)
+        demo.write_cards(demo.DEMO, at=at)
         register_revision(demo.DEMO, SERVED, stored_digest(), settings.STORE_ROOT, source="tests", at=at)
         User.objects.create_user("lou", "lou@example.org", PASSWORD, first_name="Lou")
     return find_world(at)
@@ -98,3 +103,13 @@ def find_world(at: datetime) -> World:
         size=ModelSize.objects.select_related("standing", "family").get(slug=SERVED),
         actors={name: actor_of(user) for name, user in people.items()} | {"anonymous": ANONYMOUS},
     )
+
+
+def put_at_stage(size: ModelSize, stage: str, at: datetime) -> Standing:
+    """Write where a size stands, as if people had granted it: no gate, no event; for tests that begin there."""
+    standing = Standing.objects.get(size=size)
+    standing.stage = standing.granted = stage
+    standing.since, standing.version = at, standing.version + 1
+    standing.save()
+    StageEntry.objects.create(size=size, stage=stage, ordinal=stage_of(stage).ordinal, entered_at=at)
+    return standing

@@ -5,6 +5,7 @@ class AccountsConfig(AppConfig):
     name = "release_portal.accounts"
 
     def ready(self) -> None:
-        from release_portal.accounts.own_data import declare_accounts
+        from release_portal.accounts.own_data import declare_accounts, declare_duty
 
         declare_accounts()
+        declare_duty()

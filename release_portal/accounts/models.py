@@ -1,4 +1,4 @@
-"""User, RoleAssignment, ApiToken."""
+"""User, RoleAssignment, DutyShift, ApiToken."""
 
 from __future__ import annotations
 
@@ -44,6 +44,39 @@ class RoleAssignment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user}: {self.role}"
+
+
+class DutyShiftQuerySet(models.QuerySet["DutyShift"]):
+    """Words for shifts."""
+
+    def running(self, at: datetime) -> Self:
+        """Shifts that have begun and not ended."""
+        return self.filter(starts_at__lte=at, ends_at__gt=at)
+
+    def not_over(self, at: datetime) -> Self:
+        """Shifts that run or are to come."""
+        return self.filter(ends_at__gt=at)
+
+
+class DutyShift(models.Model):
+    """A time in which a duty officer can be reached and acts; while a size is widened, enough of them must be there."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="duty_shifts")
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    added_by = models.CharField(max_length=150)
+
+    objects = DutyShiftQuerySet.as_manager()
+
+    class Meta:
+        db_table = "duty_shift"
+        ordering = ["starts_at", "id"]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(ends_at__gt=models.F("starts_at")), name="shift_ends_after_start")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} on duty from {self.starts_at:%Y-%m-%d}"
 
 
 class ApiTokenQuerySet(models.QuerySet["ApiToken"]):

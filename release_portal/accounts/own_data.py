@@ -120,3 +120,16 @@ def declare_accounts() -> None:
             ("seq", "at", "kind", "subject", "reason", "data", "hash"),
         )
     )
+
+
+def declare_duty() -> None:
+    """Declare when a person was on duty."""
+    register(
+        Holding(
+            "duty_shifts",
+            "Times on duty",
+            "To know who can act when; kept as long as you have the account.",
+            lambda user: user.duty_shifts.order_by("-starts_at"),
+            ("starts_at", "ends_at", "added_by"),
+        )
+    )

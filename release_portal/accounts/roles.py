@@ -36,7 +36,10 @@ SCOPES: dict[str, str] = {
     "applications:write": "file and follow access applications",
     "reports:write": "file misuse reports",
 }
-STAFF_SCOPES: dict[str, str] = {"staff:read": "read staff queues; a token can never decide"}
+STAFF_SCOPES: dict[str, str] = {
+    "staff:read": "read staff queues; a token can never decide",
+    "evidence:write": "attach evidence; a token can never review or decide",
+}
 
 
 def scopes_for(roles: Iterable[str]) -> tuple[str, ...]:

@@ -10,13 +10,39 @@ from typing import Any
 
 GENESIS = "0" * 64
 FIELDS = ("seq", "at", "kind", "actor_kind", "actor_id", "actor_name", "subject", "reason", "data", "prev_hash")
+# Built once: a verification needs it a million times.
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+_TEXT = json.encoder.encode_basestring_ascii
 
 
 def link_hash(fields: Mapping[str, Any]) -> str:
     """Return the SHA-256 over the canonical JSON of an event's fields, the previous hash among them."""
-    plain = {name: fields[name] for name in FIELDS}
-    plain["at"] = plain["at"].astimezone(UTC).isoformat(timespec="microseconds")
-    text = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return row_hash(*[fields[name] for name in FIELDS])
+
+
+def row_hash(
+    seq: int,
+    at: datetime,
+    kind: str,
+    actor_kind: str,
+    actor_id: str,
+    actor_name: str,
+    subject: str,
+    reason: str,
+    data: Any,
+    prev_hash: str,
+) -> str:
+    """Return the hash of an event whose fields are given in the order of FIELDS.
+
+    The text is what `json.dumps` writes with sorted names and without spaces. It is put together here because that
+    takes half the time.
+    """
+    text = (
+        f'{{"actor_id":{_TEXT(actor_id)},"actor_kind":{_TEXT(actor_kind)},"actor_name":{_TEXT(actor_name)},'
+        f'"at":"{at.astimezone(UTC).isoformat(timespec="microseconds")}","data":{_CANONICAL.encode(data)},'
+        f'"kind":{_TEXT(kind)},"prev_hash":{_TEXT(prev_hash)},"reason":{_TEXT(reason)},"seq":{seq:d},'
+        f'"subject":{_TEXT(subject)}}}'
+    )
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -38,6 +38,9 @@ _ALL = (
     _kind("grant_suspension_lapsed", "grant purpose end"),
     _kind("grant_expired", "grant purpose end"),
     _kind("grant_ends_soon", "grant purpose end days"),
+    _kind("weights_recalled", "size grant reason"),
+    _kind("review_invited", "size due by"),
+    _kind("review_deposited", "size reviewer finding"),
 )
 KINDS: dict[str, NoticeKind] = {kind.kind: kind for kind in _ALL}
 

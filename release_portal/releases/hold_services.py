@@ -1,7 +1,8 @@
-"""Write holds: raise, confirm, release, lapse."""
+"""Write holds and restrictions: raise, confirm, release, lapse."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from django.db import transaction
@@ -12,11 +13,24 @@ from release_portal.core.decisions import Decision
 from release_portal.core.errors import InvalidInput, NotFound, StaleVersion, error_of
 from release_portal.epochs.services import advance_epoch, size_key
 from release_portal.registry.models import ModelSize
-from release_portal.releases.hold_rules import CONFIRM_STOP_WITHIN, HOLD, is_lapsed, may_confirm, may_raise, may_release
+from release_portal.releases.hold_rules import (
+    CONFIRM_STOP_WITHIN,
+    FEATURES,
+    HOLD,
+    PLAIN,
+    PUBLIC,
+    STOP,
+    Restriction,
+    check_terms,
+    is_lapsed,
+    may_confirm,
+    may_raise,
+    may_release,
+)
 from release_portal.releases.models import Hold, Standing
 from release_portal.releases.services import size_subject
 
-LAPSED = "no second officer confirmed the stop within 72 hours"
+LAPSED = "no second officer confirmed it within 72 hours"
 
 
 @transaction.atomic
@@ -25,48 +39,68 @@ def raise_hold(
     size: ModelSize,
     *,
     reason: str,
-    stops_use: bool,
     at: datetime,
+    level: str = PLAIN,
+    percent: int | None = None,
+    max_tokens: int | None = None,
+    functions: Iterable[str] = (),
+    cohort: str = "",
     expected_version: int | None = None,
     case: str = "",
 ) -> Hold:
-    """Block widening of a size; with `stops_use` end its use as well, running work included.
+    """Block widening of a size; a restriction takes use away as well, running work of that use included.
+
+    Permits of single grants are not known here: `moves.services.restrict` ends those of a suspended cohort.
 
     Args:
         reason: sentence that the public timeline shows.
+        level: hold, R1, R2, R3 or R5.
+        percent, max_tokens, functions, cohort: what the level takes away, as `Restriction` says.
         expected_version: version of the standing that the officer saw, when one was on the page.
         case: subject of the case whose rule raises the hold.
 
     Raises:
-        InvalidInput: no reason.
+        InvalidInput: no reason, or terms that are not those of the level.
         NotAllowed, NotNow: the rule says no.
         StaleVersion: the size was moved meanwhile.
     """
+    wanted = Restriction(level, percent, max_tokens, frozenset(functions), cohort, reason.strip())
     standing = Standing.objects.select_for_update().get(size=size)  # one raiser at a time for each size
-    _check(may_raise(actor, [hold.facts() for hold in Hold.objects.open().filter(size=size)], stops_use=stops_use))
+    open_holds = [hold.facts() for hold in Hold.objects.open().filter(size=size)]
+    _check(may_raise(actor, open_holds, level=level, terms=wanted.terms))
     _check_reason(reason, "Write why; the public timeline shows it.")
+    check_terms(wanted)
     if expected_version is not None and standing.version != expected_version:
         raise StaleVersion(
             f"The size was moved to {standing.place.label} while this form was open.", change="Look again, then decide."
         )
-    hold = Hold.objects.create(
-        size=size,
-        stops_use=stops_use,
-        reason=reason.strip(),
-        raised_by_id=actor.id,
-        raised_by=actor.name,
-        raised_at=at,
-        case=case,
-    )
-    if stops_use:
+    hold = _write(actor, size, wanted, case, at)
+    if level in (FEATURES, STOP) or wanted.cohort == PUBLIC:
         advance_epoch(size_key(size.slug))  # ends every permit, so running work stops within two steps
     _record("hold.raised", actor, hold, at, hold.reason)
     return hold
 
 
+def _write(actor: Actor, size: ModelSize, wanted: Restriction, case: str, at: datetime) -> Hold:
+    return Hold.objects.create(
+        size=size,
+        level=wanted.level,
+        stops_use=wanted.level == STOP,
+        percent=wanted.percent,
+        max_tokens=wanted.max_tokens,
+        functions=sorted(wanted.functions),  # in one order, so that the list of sizes can ask for it
+        cohort=wanted.cohort,
+        reason=wanted.reason,
+        raised_by_id=actor.id,
+        raised_by=actor.name,
+        raised_at=at,
+        case=case,
+    )
+
+
 @transaction.atomic
 def confirm_hold(actor: Actor, hold_id: int, *, reason: str, at: datetime, expected_version: int | None = None) -> Hold:
-    """A second officer confirms a stop of use, so that it no longer lapses."""
+    """A second officer confirms a restriction, so that it no longer lapses."""
     hold = _locked(hold_id)
     _check(may_confirm(actor, hold.facts()))
     _check_version(hold, expected_version)
@@ -96,8 +130,8 @@ def release_hold(
 
 @transaction.atomic
 def lapse_holds(actor: Actor, *, at: datetime) -> int:
-    """End every stop of use that one officer raised and nobody confirmed in time; return how many."""
-    due = Hold.objects.select_for_update(of=("self",)).unconfirmed_stops().select_related("size")
+    """End every restriction that one officer raised and nobody confirmed in time; return how many."""
+    due = Hold.objects.select_for_update(of=("self",)).unconfirmed().select_related("size")
     count = 0
     for hold in due.filter(raised_at__lte=at - CONFIRM_STOP_WITHIN):
         if is_lapsed(hold.facts(), at):
@@ -143,5 +177,12 @@ def _save(hold: Hold, *fields: str) -> None:
 
 
 def _record(kind: str, actor: Actor, hold: Hold, at: datetime, reason: str) -> None:
-    data = {"hold": hold.pk, "stops_use": hold.stops_use, "state": hold.state, "version": hold.version}
+    data = {
+        "hold": hold.pk,
+        "level": hold.level,
+        "terms": hold.restriction.terms,
+        "stops_use": hold.stops_use,
+        "state": hold.state,
+        "version": hold.version,
+    }
     record(kind, actor=actor, subject=size_subject(hold.size.slug), at=at, reason=reason, data=data)

@@ -1,26 +1,32 @@
-"""Which moves of a size are open to an actor: the one answer that the service and the pages share."""
+"""Where sizes stand and what is in force on them: the one answer that services and pages share."""
 
 from __future__ import annotations
 
-from model_cards.lookups import missing_for
 from release_portal.core.actors import Actor
 from release_portal.core.decisions import Decision
 from release_portal.registry.models import ModelSize
-from release_portal.releases.ladder import LADDER, Stage, neighbours, stage_of
-from release_portal.releases.rules import may_move
+from release_portal.releases.hold_rules import FEATURES, Restriction
+from release_portal.releases.ladder import Stage, stage_of
+from release_portal.releases.models import Hold, Narrowing
+from release_portal.releases.narrowing_rules import roll_backs_of
 
 
-def decide_move(actor: Actor, size: ModelSize, present: str, target: str, *, is_held: bool) -> Decision:
-    """Return whether the actor may move the size from its present stage to another now."""
-    decision = may_move(actor, present, target, is_held=is_held)
-    if not decision or stage_of(target).ordinal < stage_of(present).ordinal:
-        return decision  # the card is read only where it could still say no
-    return may_move(actor, present, target, is_held=is_held, missing_sections=missing_for(size, target))
+def roll_backs_for(actor: Actor, size: ModelSize) -> list[tuple[Stage, Decision]]:
+    """Return every lower stage, the nearest first, each with the decision on a roll-back there."""
+    return [(stage_of(slug), decision) for slug, decision in roll_backs_of(actor, size.standing.stage)]
 
 
-def moves_for(actor: Actor, size: ModelSize, *, is_held: bool) -> list[tuple[Stage, Decision]]:
-    """Return the next stage and every lower one, each with the decision on a move there."""
-    present = size.standing.place
-    above = neighbours(present.slug)[1]
-    targets = [*([above] if above else []), *reversed(LADDER[: present.ordinal])]
-    return [(stage, decide_move(actor, size, present.slug, stage.slug, is_held=is_held)) for stage in targets]
+def open_narrowings(size: ModelSize) -> list[Narrowing]:
+    """Return the roll-backs of a size that wait for a second person, newest first."""
+    return list(Narrowing.objects.unconfirmed().filter(size=size))
+
+
+def restrictions_on(size: ModelSize) -> tuple[Restriction, ...]:
+    """Return what the holds in force take away from the use of a size."""
+    return tuple(hold.restriction for hold in Hold.objects.restrictions().filter(size=size))
+
+
+def longest_output(slug: str) -> int | None:
+    """Return how many tokens an output of a size may have while its features are restricted, or None."""
+    limits = Hold.objects.open().filter(size__slug=slug, level=FEATURES).values_list("max_tokens", flat=True)
+    return min((limit for limit in limits if limit), default=None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -47,6 +49,14 @@ def test_the_hash_is_the_same_however_the_database_gives_the_event_back() -> Non
 def test_the_hash_of_a_known_event_never_changes() -> None:
     """Chains that were written must verify for ever: who changes this breaks every portal's record."""
     assert link_hash(EVENT) == "f8bff0195cbd3b4e197ede84228d7165df64467eb03e307d80688ae0e963e752"
+
+
+@given(st.text(), st.text(), st.dictionaries(st.text(), st.text() | st.integers() | st.none()), st.integers(1))
+def test_the_hash_is_over_what_json_dumps_writes(reason: str, name: str, data: dict[str, Any], seq: int) -> None:
+    event = {**EVENT, "reason": reason, "actor_name": name, "data": data, "seq": seq}
+    plain = {**event, "at": EVENT["at"].isoformat(timespec="microseconds")}
+    text = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    assert link_hash(event) == hashlib.sha256(text.encode()).hexdigest()
 
 
 @pytest.mark.parametrize("value", [1.0, datetime(2026, 1, 1, tzinfo=UTC), {1, 2}, b"x", object(), timedelta(1)])

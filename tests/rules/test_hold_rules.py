@@ -13,9 +13,11 @@ from release_portal.releases.hold_rules import (
     CONFIRM_STOP_WITHIN,
     CONFIRMED,
     HOLD,
+    LEVELS,
     RAISED,
     RELEASED,
     HoldFacts,
+    Restriction,
     are_holds_business,
     is_lapsed,
     may_confirm,
@@ -33,35 +35,42 @@ def person(number: int, *roles: str) -> Actor:
 
 OFFICER, OTHER, REVIEWER = person(1, "duty_officer"), person(2, "duty_officer"), person(3, "safety_reviewer")
 MANAGER, STRANGER = person(4, "release_manager"), person(5, "access_lead", "operator", "board")
-STOP = HoldFacts(RAISED, True, "1", AT)
-PLAIN = HoldFacts(RAISED, False, "1", AT)
+STOP = HoldFacts(RAISED, "R5", "1", AT)
+PLAIN = HoldFacts(RAISED, "hold", "1", AT)
 
 
-@pytest.mark.parametrize("stops_use", [False, True])
+@pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("actor", [OFFICER, REVIEWER])
-def test_one_officer_is_enough_to_hold_or_to_stop(actor: Actor, stops_use: bool) -> None:
-    assert may_raise(actor, [], stops_use=stops_use)
+def test_one_officer_is_enough_to_hold_or_to_stop(actor: Actor, level: str) -> None:
+    assert may_raise(actor, [], level=level)
 
 
-@pytest.mark.parametrize("stops_use", [False, True])
+@pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("actor", [MANAGER, STRANGER, ANONYMOUS, replace(OFFICER, scopes=frozenset({"generate"}))])
-def test_nobody_else_raises_a_hold_and_no_token_does(actor: Actor, stops_use: bool) -> None:
-    assert may_raise(actor, [], stops_use=stops_use).refusal is Refusal.MAY_NOT
+def test_nobody_else_raises_a_hold_and_no_token_does(actor: Actor, level: str) -> None:
+    assert may_raise(actor, [], level=level).refusal is Refusal.MAY_NOT
+
+
+def test_terms_say_what_a_restriction_takes_away() -> None:
+    assert Restriction("R1", percent=25).terms == "every quota at 25 %"
+    assert Restriction("R2", functions=frozenset({"weights", "detect"})).terms == "off: detect, weights"
+    assert Restriction("R3", cohort="public").terms == "no use by the cohort: public"
+    assert Restriction("hold").terms == Restriction("R5").terms == ""
 
 
 def test_a_rule_may_hold_a_size_but_never_stop_its_use() -> None:
-    assert may_raise(RULE, [PLAIN], stops_use=False)
-    assert may_raise(RULE, [], stops_use=True).refusal is Refusal.MAY_NOT
+    assert may_raise(RULE, [PLAIN], level="hold")
+    assert may_raise(RULE, [], level="R5").refusal is Refusal.MAY_NOT
 
 
 def test_a_second_stop_is_refused_in_favour_of_confirming_the_first() -> None:
-    assert may_raise(OTHER, [STOP], stops_use=True).code == "stopped"
-    assert may_raise(OTHER, [STOP], stops_use=False)
+    assert may_raise(OTHER, [STOP], level="R5").code == "stopped"
+    assert may_raise(OTHER, [STOP], level="hold")
 
 
 def test_a_double_click_makes_one_hold_while_another_officer_may_add_theirs() -> None:
-    assert may_raise(OFFICER, [PLAIN], stops_use=False).code == "held_by_you"
-    assert may_raise(OTHER, [PLAIN], stops_use=False)
+    assert may_raise(OFFICER, [PLAIN], level="hold").code == "held_by_you"
+    assert may_raise(OTHER, [PLAIN], level="hold")
 
 
 def test_a_stop_is_confirmed_by_another_officer_only() -> None:
@@ -89,7 +98,7 @@ def test_a_raiser_who_is_a_release_manager_too_still_needs_another_person() -> N
 
 
 def test_a_hold_of_a_case_ends_with_its_case_and_with_no_other() -> None:
-    held = HoldFacts(RAISED, False, RULE.id, AT, case="report:7")
+    held = HoldFacts(RAISED, "hold", RULE.id, AT, case="report:7")
     assert may_release(OTHER, held).code == "case"
     assert may_release(OTHER, held, case="report:8").code == "case"
     assert may_release(OTHER, held, case="report:7")

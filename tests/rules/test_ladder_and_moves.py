@@ -20,11 +20,12 @@ from release_portal.releases.ladder import (
     stage_of,
     stages_from,
 )
-from release_portal.releases.rules import may_move
+from release_portal.releases.narrowing_rules import may_roll_back, roll_backs_of
 
 PERSON = Actor(ActorKind.USER, "7", "somebody")
 MANAGER = replace(PERSON, roles=frozenset({"release_manager"}))
 OFFICER = replace(PERSON, roles=frozenset({"duty_officer"}))
+REVIEWER = replace(PERSON, roles=frozenset({"safety_reviewer"}))
 SLUGS = [stage.slug for stage in LADDER]
 stages = st.sampled_from(SLUGS)
 
@@ -59,56 +60,37 @@ def test_neighbours_and_what_lies_above() -> None:
     assert stages_from("registered") == set(SLUGS)
 
 
-def test_a_release_manager_advances_by_one_stage_and_no_more() -> None:
+@pytest.mark.parametrize("actor", [MANAGER, OFFICER, REVIEWER])
+def test_one_person_narrows_to_any_lower_stage_and_widens_to_none(actor: Actor) -> None:
     for present in SLUGS:
-        allowed = {target for target in SLUGS if may_move(MANAGER, present, target, is_held=False)}
-        place = stage_of(present).ordinal
-        assert allowed == set(SLUGS[:place]) | set(SLUGS[place + 1 : place + 2])
-
-
-def test_an_officer_on_duty_narrows_and_never_widens() -> None:
-    for present in SLUGS:
-        allowed = {target for target in SLUGS if may_move(OFFICER, present, target, is_held=False)}
+        allowed = {target for target in SLUGS if may_roll_back(actor, present, target)}
         assert allowed == set(SLUGS[: stage_of(present).ordinal])
 
 
-def test_a_hold_blocks_widening_and_leaves_narrowing() -> None:
-    """Seen to fail with the line `if is_held` removed."""
-    refused = may_move(MANAGER, "partner", "research_hosted", is_held=True)
-    assert (refused.code, refused.refusal) == ("held", Refusal.NOT_NOW)
-    assert may_move(MANAGER, "partner", "disclosed", is_held=True)
-    assert may_move(MANAGER, "partner", "research_hosted", is_held=False)
+def test_who_asks_for_a_wider_stage_is_sent_to_a_proposal() -> None:
+    refused = may_roll_back(MANAGER, "partner", "research_hosted")
+    assert (refused.code, refused.refusal) == ("widening", Refusal.NOT_NOW)
+    assert "Propose" in refused.change
 
 
-def test_standing_still_is_no_move_and_the_last_stage_has_none_above() -> None:
-    assert may_move(MANAGER, "partner", "partner", is_held=False).code == "same_stage"
-    for present in SLUGS:
-        far = may_move(MANAGER, present, "open_science", is_held=False)
-        assert far or far.code in ("one_stage", "same_stage")
+def test_standing_still_is_no_move() -> None:
+    assert may_roll_back(MANAGER, "partner", "partner").code == "same_stage"
 
 
-@given(
-    present=stages,
-    target=stages,
-    is_held=st.booleans(),
-    roles=st.frozensets(st.sampled_from([role.value for role in Role])),
-)
-def test_nobody_else_moves_anything(present: str, target: str, is_held: bool, roles: frozenset[str]) -> None:
+def test_the_nearest_lower_stage_is_offered_first() -> None:
+    offered = roll_backs_of(OFFICER, "public_hosted")
+    assert [slug for slug, _ in offered] == ["research_hosted", "partner", "disclosed", "registered"]
+    assert all(decision for _, decision in offered)
+    assert roll_backs_of(OFFICER, "registered") == []
+
+
+@given(present=stages, target=stages, roles=st.frozensets(st.sampled_from([role.value for role in Role])))
+def test_nobody_else_moves_anything(present: str, target: str, roles: frozenset[str]) -> None:
     """Seen to fail with `actor.scopes is not None` removed: a token with a role would have decided."""
     actor = replace(PERSON, roles=roles)
-    decision = may_move(actor, present, target, is_held=is_held)
-    if decision:
-        assert roles & {"release_manager", "duty_officer"}
-    assert not may_move(replace(actor, scopes=frozenset({"generate"})), present, target, is_held=is_held)
-    assert not may_move(ANONYMOUS, present, target, is_held=is_held)
-    assert not may_move(system_actor("sweeper"), present, target, is_held=is_held)
-
-
-def test_what_the_card_lacks_blocks_widening_and_leaves_narrowing() -> None:
-    """Seen to fail with the line `if missing_sections` removed."""
-    lacking = ("Training data", "Contact")
-    refused = may_move(MANAGER, "registered", "disclosed", is_held=False, missing_sections=lacking)
-    assert (refused.code, refused.refusal) == ("card_incomplete", Refusal.NOT_NOW)
-    assert "Training data, Contact" in refused.reason
-    assert may_move(MANAGER, "partner", "disclosed", is_held=False, missing_sections=lacking)
-    assert may_move(MANAGER, "registered", "disclosed", is_held=False)
+    if may_roll_back(actor, present, target):
+        assert roles & {"release_manager", "duty_officer", "safety_reviewer"}
+        assert stage_of(target).ordinal < stage_of(present).ordinal
+    assert not may_roll_back(replace(actor, scopes=frozenset({"generate"})), present, target)
+    assert not may_roll_back(ANONYMOUS, present, target)
+    assert not may_roll_back(system_actor("sweeper"), present, target)

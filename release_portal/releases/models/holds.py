@@ -1,4 +1,4 @@
-"""Standing and Hold: where a size stands now."""
+"""Hold: blocks widening of a size, or restricts its use."""
 
 from __future__ import annotations
 
@@ -8,28 +8,16 @@ from typing import Self
 from django.db import models
 
 from release_portal.registry.models import ModelSize
-from release_portal.releases.hold_rules import CONFIRM_STOP_WITHIN, CONFIRMED, RAISED, RELEASED, HoldFacts
-from release_portal.releases.ladder import LADDER, Stage, stage_of
-
-
-class Standing(models.Model):
-    """The stage of a size; the audit log holds how it got there."""
-
-    size = models.OneToOneField(ModelSize, on_delete=models.PROTECT, related_name="standing")
-    stage = models.CharField(max_length=20, choices=[(stage.slug, stage.label) for stage in LADDER])
-    since = models.DateTimeField()
-    version = models.PositiveIntegerField(default=1)
-
-    class Meta:
-        db_table = "standing"
-
-    def __str__(self) -> str:
-        return f"{self.size_id}: {self.stage}"
-
-    @property
-    def place(self) -> Stage:
-        """The stage with its words."""
-        return stage_of(self.stage)
+from release_portal.releases.hold_rules import (
+    CONFIRM_STOP_WITHIN,
+    CONFIRMED,
+    LEVELS,
+    PLAIN,
+    RAISED,
+    RELEASED,
+    HoldFacts,
+    Restriction,
+)
 
 
 class HoldQuerySet(models.QuerySet["Hold"]):
@@ -39,9 +27,13 @@ class HoldQuerySet(models.QuerySet["Hold"]):
         """Holds that still block widening."""
         return self.filter(released_at=None)
 
-    def unconfirmed_stops(self) -> Self:
-        """Stops of use in force that no second officer has confirmed."""
-        return self.open().filter(stops_use=True, confirmed_at=None)
+    def restrictions(self) -> Self:
+        """Holds in force that take use away."""
+        return self.open().exclude(level=PLAIN)
+
+    def unconfirmed(self) -> Self:
+        """Restrictions in force that no second officer has confirmed."""
+        return self.restrictions().filter(confirmed_at=None)
 
     def of_case(self, case: str) -> Self:
         """Holds that one case raised."""
@@ -49,10 +41,15 @@ class HoldQuerySet(models.QuerySet["Hold"]):
 
 
 class Hold(models.Model):
-    """Blocks widening of a size; use goes on. With `stops_use` it is restriction R5: use stops as well."""
+    """Blocks widening of a size; use goes on, except for what the levels R1, R2, R3 and R5 take away."""
 
     size = models.ForeignKey(ModelSize, on_delete=models.PROTECT, related_name="holds")
-    stops_use = models.BooleanField(default=False)
+    level = models.CharField(max_length=4, default=PLAIN, choices=[(level, level) for level in LEVELS])
+    stops_use = models.BooleanField(default=False)  # restriction R5
+    percent = models.PositiveSmallIntegerField(null=True, blank=True)  # R1: what is left of every quota
+    max_tokens = models.PositiveIntegerField(null=True, blank=True)  # R2: longest output
+    functions = models.JSONField(default=list, blank=True)  # R2: functions that are off
+    cohort = models.CharField(max_length=10, blank=True)  # R3: partner, research or public
     reason = models.TextField()
     raised_by_id = models.CharField(max_length=60, blank=True)
     raised_by = models.CharField(max_length=150)
@@ -76,6 +73,10 @@ class Hold(models.Model):
                 condition=models.Q(confirmed_by_id="") | ~models.Q(confirmed_by_id=models.F("raised_by_id")),
                 name="hold_confirmed_by_another",
             ),
+            models.CheckConstraint(
+                condition=models.Q(level="R5", stops_use=True) | (~models.Q(level="R5") & models.Q(stops_use=False)),
+                name="hold_r5_stops_use",
+            ),
             models.UniqueConstraint(
                 fields=["size"],
                 condition=models.Q(released_at=None, stops_use=True),
@@ -95,9 +96,16 @@ class Hold(models.Model):
 
     @property
     def lapses_at(self) -> datetime | None:
-        """When a stop of use ends by itself, while no second officer has confirmed it."""
-        return self.raised_at + CONFIRM_STOP_WITHIN if self.stops_use and self.state == RAISED else None
+        """When a restriction ends by itself, while no second officer has confirmed it."""
+        return self.raised_at + CONFIRM_STOP_WITHIN if self.level != PLAIN and self.state == RAISED else None
+
+    @property
+    def restriction(self) -> Restriction:
+        """What it takes away, as a value."""
+        functions = frozenset(self.functions)
+        return Restriction(self.level, self.percent, self.max_tokens, functions, self.cohort, self.reason)
 
     def facts(self) -> HoldFacts:
         """Return what the rules need to know."""
-        return HoldFacts(self.state, self.stops_use, self.raised_by_id, self.raised_at, self.case)
+        terms = self.restriction.terms
+        return HoldFacts(self.state, self.level, self.raised_by_id, self.raised_at, self.case, terms)
