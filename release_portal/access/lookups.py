@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import combinations
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
@@ -16,6 +17,7 @@ from release_portal.access.policy import (
     NEEDS_WEIGHTS,
     READ_SCOPE,
     TOKEN_SCOPES,
+    USES,
     Action,
     Audience,
     Facts,
@@ -28,8 +30,10 @@ from release_portal.core.actors import Actor
 from release_portal.core.decisions import Decision
 from release_portal.core.errors import NotFound, error_of
 from release_portal.registry.models import ModelSize, Revision
+from release_portal.releases.hold_rules import COHORT, FEATURES, OFF_FUNCTIONS, PUBLIC, STOP, Restriction
 from release_portal.releases.ladder import Stage
-from release_portal.releases.models import Hold
+from release_portal.releases.lookups import restrictions_on
+from release_portal.releases.models import Hold, Proposal
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,7 @@ class SizeAccess:
     stage: Stage
     decision: Decision
     grant: Grant | None
+    restrictions: tuple[Restriction, ...] = ()
 
 
 def size_for(actor: Actor, slug: str, action: Action, *, at: datetime) -> SizeAccess:
@@ -53,7 +58,7 @@ def size_for(actor: Actor, slug: str, action: Action, *, at: datetime) -> SizeAc
         raise error_of(decision)
     carrying = permitting_grant(facts, action)
     grant = next((grant for grant in grants if carrying and grant.id == carrying.id), None)
-    return SizeAccess(size, size.standing.place, decision, grant)
+    return SizeAccess(size, size.standing.place, decision, grant, facts.restrictions)
 
 
 def decisions_for(actor: Actor, size: ModelSize, *, at: datetime) -> dict[Action, Decision]:
@@ -70,8 +75,8 @@ def sizes_for(actor: Actor, action: Action, *, at: datetime) -> QuerySet[ModelSi
     if action in NEEDS_WEIGHTS:
         stopped = Hold.objects.open().filter(size=OuterRef("pk"), stops_use=True)
         stored = Revision.objects.filter(size=OuterRef("pk"), is_current=True)
-        query = query.filter(Exists(stored)).exclude(Exists(stopped))
-    return query
+        query = query.filter(Exists(stored)).exclude(Exists(stopped)).exclude(Exists(_switched_off(action)))
+    return query.filter(standing__ending="") if action in USES else query
 
 
 def grant_for(actor: Actor, grant_id: str) -> Grant:
@@ -90,6 +95,20 @@ def grants_for(actor: Actor) -> QuerySet[Grant]:
     return grants.held_by(actor.id if actor.is_person else "")
 
 
+def proposal_for(actor: Actor, proposal_id: int, *, at: datetime) -> Proposal:
+    """Return a proposal about a size that the actor may see."""
+    proposal = proposals_for(actor, at=at).filter(pk=proposal_id).first()
+    if proposal is None:
+        raise NotFound("There is nothing here.", change="Proposals are listed on one page.")
+    return proposal
+
+
+def proposals_for(actor: Actor, *, at: datetime) -> QuerySet[Proposal]:
+    """Return every proposal about a size that the actor may see; votes have a rule of their own."""
+    visible = sizes_for(actor, Action.VIEW, at=at).order_by().values("pk")
+    return Proposal.objects.filter(size__in=visible).select_related("size__standing", "size__family", "policy")
+
+
 def _sizes() -> QuerySet[ModelSize]:
     return ModelSize.objects.select_related("family", "standing").prefetch_related("revisions", "aliases", "artefacts")
 
@@ -97,13 +116,16 @@ def _sizes() -> QuerySet[ModelSize]:
 def _facts(actor: Actor, size: ModelSize, at: datetime) -> tuple[Facts, list[Grant]]:
     held = Grant.objects.held_by(actor.id if actor.is_person else "").filter(sizes=size)
     grants = list(held.prefetch_related("functions", "suspensions"))
+    restrictions = restrictions_on(size)
     facts = Facts(
         actor=actor,
         stage=size.standing.stage,
-        is_stopped=Hold.objects.open().filter(size=size, stops_use=True).exists(),
+        is_stopped=any(one.level == STOP for one in restrictions),
         has_weights=size.current_revision is not None,
         grants=tuple(grant.facts() for grant in grants),
         at=at,
+        restrictions=restrictions,
+        ending=size.standing.ending,
     )
     return facts, grants
 
@@ -111,9 +133,10 @@ def _facts(actor: Actor, size: ModelSize, at: datetime) -> tuple[Facts, list[Gra
 def _open_to(actor: Actor, action: Action, at: datetime) -> Q:
     """Build the list's condition from the same rows that `decide` reads."""
     stages = stages_by_audience(action)
-    condition = Q(standing__stage__in=stages[Audience.EVERYONE])
-    if actor.is_person:
-        condition |= Q(standing__stage__in=stages[Audience.SIGNED_IN])
+    to_all = stages[Audience.EVERYONE] | (stages[Audience.SIGNED_IN] if actor.is_person else frozenset())
+    condition = Q(standing__stage__in=to_all)
+    if action in GRANT_FUNCTIONS:
+        condition &= _open_to_the_public(actor, action, at)
     if actor.has_role(*STAFF_ROLES):
         condition |= Q(standing__stage__in=stages[Audience.STAFF])
     if actor.is_person and action in GRANT_FUNCTIONS:
@@ -124,5 +147,26 @@ def _open_to(actor: Actor, action: Action, at: datetime) -> Q:
 
 def _granted(actor: Actor, action: Action, at: datetime, **more: str) -> Q:
     named = GrantFunction.objects.filter(grant=OuterRef("pk"), name=GRANT_FUNCTIONS[action])
+    suspended = Hold.objects.open().filter(level=COHORT, size=OuterRef(OuterRef("pk")), cohort=OuterRef("kind"))
     grants = Grant.objects.held_by(actor.id).in_force(at).filter(Exists(named), sizes=OuterRef("pk"), **more)
-    return Q(Exists(grants))
+    return Q(Exists(grants.exclude(Exists(suspended))))
+
+
+def _open_to_the_public(actor: Actor, action: Action, at: datetime) -> Q:
+    """Where a stage asks for no grant: no R3 on the public, or a grant that carries all the same."""
+    closed = Hold.objects.open().filter(level=COHORT, cohort=PUBLIC, size=OuterRef("pk"))
+    is_open = ~Q(Exists(closed))
+    return is_open | _granted(actor, action, at) if actor.is_person else is_open
+
+
+def _switched_off(action: Action) -> QuerySet[Hold]:
+    """Restrictions R2 that switch the action's function off; their lists are stored in order."""
+    function = GRANT_FUNCTIONS[action]
+    lists = [list(one) for one in _off_lists() if function in one]
+    named = Q(*[("functions", one) for one in lists], _connector=Q.OR) if lists else Q(pk__in=[])
+    return Hold.objects.open().filter(named, level=FEATURES, size=OuterRef("pk"))
+
+
+def _off_lists() -> list[tuple[str, ...]]:
+    every = tuple(sorted(OFF_FUNCTIONS))
+    return [one for count in range(1, len(every) + 1) for one in combinations(every, count)]

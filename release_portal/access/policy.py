@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -19,6 +19,7 @@ from release_portal.access.grant_rules import (
 from release_portal.accounts.roles import STAFF_ROLES
 from release_portal.core.actors import Actor
 from release_portal.core.decisions import Decision, allow, may_not, not_now
+from release_portal.releases.hold_rules import COHORT, FEATURES, PUBLIC, Restriction
 from release_portal.releases.ladder import LADDER, stage_of
 
 POLICY_VERSION = "1"
@@ -77,6 +78,8 @@ TOKEN_SCOPES: dict[Action, str] = {Action.GENERATE: "generate", Action.DETECT: "
 READ_SCOPE = "catalogue:read"
 # Actions that need weights in the store.
 NEEDS_WEIGHTS = frozenset({Action.GENERATE, Action.DETECT, Action.DOWNLOAD_WEIGHTS})
+# Actions that end with the size itself.
+USES = NEEDS_WEIGHTS | {Action.USE_DETECTOR}
 
 _NOBODY, _PARTNERS, _GRANTEES = Audience.NOBODY, Audience.PARTNERS, Audience.GRANTEES
 _SIGNED_IN, _EVERYONE, _STAFF = Audience.SIGNED_IN, Audience.EVERYONE, Audience.STAFF
@@ -112,6 +115,8 @@ class Facts:
         has_weights: the store holds a current revision.
         grants: the actor's grants that name this size.
         at: the time of asking.
+        restrictions: what holds in force take away; R1 is the quota's business, R5 stands in `is_stopped`.
+        ending: `withdrawn` or `archived` where the size has come to its end.
     """
 
     actor: Actor
@@ -120,6 +125,8 @@ class Facts:
     has_weights: bool
     grants: tuple[GrantFacts, ...]
     at: datetime
+    restrictions: tuple[Restriction, ...] = ()
+    ending: str = ""
 
 
 def decide(facts: Facts, action: Action) -> Decision:
@@ -128,6 +135,7 @@ def decide(facts: Facts, action: Action) -> Decision:
         return may_not("hidden", "The size is not disclosed.", _rule(facts, Action.VIEW), "", hide=True)
     refusals = (  # asked one after the other; a refusal is falsy, so they must not be joined by `or`
         _by_scope(facts, action),
+        _by_ending(facts, action),
         _by_audience(facts, action, TABLE[facts.stage][action]),
         _by_circumstance(facts, action),
     )
@@ -142,7 +150,7 @@ def permitting_grant(facts: Facts, action: Action) -> GrantFacts | None:
     function = GRANT_FUNCTIONS.get(action)
     needs_partner = TABLE[facts.stage][action] is Audience.PARTNERS
     for grant in facts.grants:
-        is_kind = grant.kind == "partner" or not needs_partner
+        is_kind = (grant.kind == "partner" or not needs_partner) and _suspended(facts, grant.kind) is None
         if function in grant.functions and is_kind and state_at(grant, facts.at) == ACTIVE:
             return grant
     return None
@@ -179,6 +187,29 @@ def _by_scope(facts: Facts, action: Action) -> Decision | None:
     )
 
 
+def _by_ending(facts: Facts, action: Action) -> Decision | None:
+    """A size that was withdrawn is read about, and used no more."""
+    if not facts.ending or action not in USES:
+        return None
+    reason = f"This size was {facts.ending}; its card and its history stay readable."
+    return may_not(facts.ending, reason, f"ending: {facts.ending}", "Nothing leads back; look for a replacement.")
+
+
+def _suspended(facts: Facts, cohort: str) -> Restriction | None:
+    """Return the restriction R3 that is in force on a cohort."""
+    return next((one for one in facts.restrictions if one.level == COHORT and one.cohort == cohort), None)
+
+
+def _restricted(restriction: Restriction) -> Decision:
+    """Say not now, and why, in the words of whoever restricted."""
+    return not_now(
+        "restricted",
+        f"Use of this size is restricted ({restriction.terms}): {restriction.reason}",
+        f"restriction {restriction.level}",
+        "It ends when a duty officer or release manager releases the restriction.",
+    )
+
+
 def _by_audience(facts: Facts, action: Action, audience: Audience) -> Decision | None:
     if _is_member(facts, action, audience):
         return None
@@ -191,7 +222,9 @@ def _by_audience(facts: Facts, action: Action, audience: Audience) -> Decision |
             _rule(facts, action),
             "Sign in, or create an account.",
         )
-    return _no_grant(facts, action)
+    carrying = permitting_grant(replace(facts, restrictions=()), action)
+    suspended = _suspended(facts, carrying.kind) if carrying else None
+    return _no_grant(facts, action) if suspended is None else _restricted(suspended)
 
 
 def _stage_closed(facts: Facts, action: Action) -> Decision:
@@ -255,6 +288,9 @@ def _by_circumstance(facts: Facts, action: Action) -> Decision | None:
             "restriction R5",
             "It ends when a duty officer or release manager releases the restriction.",
         )
+    restriction = _restriction_on(facts, action)
+    if restriction is not None:
+        return _restricted(restriction)
     if not facts.has_weights and action in NEEDS_WEIGHTS:
         return not_now(
             "no_weights",
@@ -263,6 +299,17 @@ def _by_circumstance(facts: Facts, action: Action) -> Decision | None:
             "An operator can import them.",
         )
     return None
+
+
+def _restriction_on(facts: Facts, action: Action) -> Restriction | None:
+    """Return the restriction that takes the action away: its function is off, or people without a grant are."""
+    function = GRANT_FUNCTIONS.get(action)
+    for one in facts.restrictions:
+        if one.level == FEATURES and function in one.functions:
+            return one
+    if function is None or permitting_grant(facts, action) is not None:
+        return None
+    return _suspended(facts, PUBLIC)
 
 
 def _grounds(facts: Facts, action: Action) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
 from release_portal.core.decisions import Decision, allow, too_much
+from release_portal.releases.hold_rules import Restriction
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,13 @@ class Limits:
 
 # Where a stage opens a size to everyone signed in, without a grant.
 PUBLIC_LIMITS = Limits(tokens_per_day=20_000, requests_per_minute=20, concurrent=2)
+
+
+def cut(limits: Limits, restrictions: Iterable[Restriction]) -> Limits:
+    """Return what restriction R1 leaves of every limit, one at least; of several cuts the deepest counts."""
+    percent = min((one.percent for one in restrictions if one.percent is not None), default=100)
+    values = (limits.tokens_per_day, limits.requests_per_minute, limits.concurrent)
+    return Limits(*(max(1, value * percent // 100) for value in values)) if percent < 100 else limits
 
 
 @dataclass(frozen=True)

@@ -75,13 +75,19 @@ RANGES: dict[str, Range] = {
 }
 
 
-def read_settings(values: Mapping[str, Any], fresh_seed: Callable[[], int]) -> SamplingSettings:
+def read_settings(
+    values: Mapping[str, Any], fresh_seed: Callable[[], int], longest: int | None = None
+) -> SamplingSettings:
     """Return the settings that the values describe; without a seed a fresh one is drawn and shown.
+
+    Args:
+        longest: most tokens that an output may have while restriction R2 is in force on the size.
 
     Raises:
         InvalidInput: naming the first field that is wrong.
     """
     numbers = {name: limits.read(name, values.get(name)) for name, limits in RANGES.items()}
+    numbers["max_tokens"] = _shortened(numbers["max_tokens"], values.get("max_tokens"), longest)
     seed = values.get("seed")
     return SamplingSettings(
         max_tokens=int(numbers["max_tokens"]),
@@ -92,6 +98,16 @@ def read_settings(values: Mapping[str, Any], fresh_seed: Callable[[], int]) -> S
         seed=fresh_seed() if seed is None or seed == "" else int(numbers["seed"]),
         samples=int(numbers["samples"]),
     )
+
+
+def _shortened(number: float, asked: Any, longest: int | None) -> float:
+    """Hold a length against the restriction: what nobody asked for is shortened, what somebody asked for is refused."""
+    if longest is None or number <= longest:
+        return number
+    if asked is None or asked == "":
+        return longest
+    reason = f"max_tokens is {number:g}; use of this size is restricted (R2): an output has at most {longest} tokens."
+    raise InvalidInput(reason, field="max_tokens", rule="restriction R2", change=f"Ask for {longest} tokens or fewer.")
 
 
 def read_stops(value: Any) -> tuple[str, ...]:

@@ -8,11 +8,14 @@ from datetime import datetime
 from typing import Any
 
 from inference.contract import Function
+from release_portal.access.lookups import size_for
+from release_portal.access.policy import Action
 from release_portal.core.actors import Actor
 from release_portal.generation.limits import read_prompt, read_settings
 from release_portal.jobs.lookups import generation_for
 from release_portal.jobs.models import Job
 from release_portal.jobs.services import JobRequest, submit_job
+from release_portal.releases.lookups import longest_output
 
 
 def fresh_seed() -> int:
@@ -38,12 +41,20 @@ def generate(
         size=size,
         function=Function.GENERATE,
         prompt=read_prompt(values.get("prompt", "")),
-        settings=read_settings(values, fresh_seed),
+        settings=read_settings(values, fresh_seed, _longest(actor, size, at)),
         interface=interface,
         needs_reader=interface == "web",
         submit_key=submit_key or None,
     )
     return submit_job(actor, request, at=at)
+
+
+def _longest(actor: Actor, size: str, at: datetime) -> int | None:
+    """Return the longest output while the size's features are restricted; who may not use it learns nothing of it."""
+    longest = longest_output(size)
+    if longest is not None:
+        size_for(actor, size, Action.GENERATE, at=at)
+    return longest
 
 
 def generate_again(actor: Actor, job_id: str, *, at: datetime, submit_key: str | None = None) -> Job:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 
@@ -27,10 +28,10 @@ from inference.contract import (
 from release_portal.access.lookups import SizeAccess, size_for
 from release_portal.access.models import Grant, UsageDay
 from release_portal.access.policy import POLICY_VERSION, Action
-from release_portal.access.quota import PUBLIC_LIMITS, Limits, Usage, decide_quota
+from release_portal.access.quota import PUBLIC_LIMITS, Limits, Usage, cut, decide_quota
 from release_portal.celery import app
 from release_portal.core.actors import Actor
-from release_portal.core.errors import Unavailable, error_of
+from release_portal.core.errors import InvalidInput, Unavailable, error_of
 from release_portal.core.keys import keys_for
 from release_portal.core.redis_client import redis_client
 from release_portal.epochs.services import grant_key, numbers_of, size_key
@@ -38,6 +39,7 @@ from release_portal.jobs.lookups import job_for
 from release_portal.jobs.models import Job
 from release_portal.jobs.prompts import tokens_in
 from release_portal.jobs.workers import require_service
+from release_portal.releases.hold_rules import Restriction
 
 PERMIT_LASTS = timedelta(seconds=ORDER_SECONDS)
 ACTION_OF = {Function.GENERATE: Action.GENERATE, Function.SCORE: Action.DETECT}
@@ -104,6 +106,7 @@ def _permit_and_queue(actor: Actor, request: JobRequest, prompt_tokens: int, at:
     numbers = _epoch_numbers(actor, request, at)
     access = size_for(actor, request.size, ACTION_OF[request.function], at=at)
     asked = prompt_tokens + request.most_new * request.settings.samples
+    _check_length(request, access.restrictions)
     job = _write_job(actor, request, access, prompt_tokens, asked, at)
     wanted = {size_key(access.size.slug), *([grant_key(access.grant.pk)] if access.grant else [])}
     permit = Permit(
@@ -130,7 +133,7 @@ def _write_job(
     actor: Actor, request: JobRequest, access: SizeAccess, prompt_tokens: int, asked: int, at: datetime
 ) -> Job:
     holder = f"grant:{access.grant.pk}" if access.grant else f"account:{actor.id}"
-    _reserve(holder, limits_of(access.grant), asked, at)
+    _reserve(holder, limits_of(access.grant, access.restrictions), asked, at)
     revision = access.size.current_revision
     assert revision is not None
     card = access.size.card_versions.first()
@@ -157,11 +160,27 @@ def _write_job(
     )
 
 
-def limits_of(grant: Grant | None) -> Limits:
-    """Return the limits of a grant, or those of an account where the stage needs no grant."""
+def limits_of(grant: Grant | None, restrictions: Iterable[Restriction] = ()) -> Limits:
+    """Return the limits of a grant, or those of an account where the stage needs no grant.
+
+    Args:
+        restrictions: what is in force on the size for which they are asked; R1 cuts every limit.
+    """
     if grant is None:
-        return PUBLIC_LIMITS
-    return Limits(grant.tokens_per_day, grant.requests_per_minute, grant.concurrent)
+        return cut(PUBLIC_LIMITS, restrictions)
+    return cut(Limits(grant.tokens_per_day, grant.requests_per_minute, grant.concurrent), restrictions)
+
+
+def _check_length(request: JobRequest, restrictions: Iterable[Restriction]) -> None:
+    """Refuse an output that is longer than restriction R2 allows, whichever interface asks."""
+    longest = min((one.max_tokens for one in restrictions if one.max_tokens is not None), default=None)
+    if longest is not None and request.most_new > longest:
+        raise InvalidInput(
+            f"Use of this size is restricted (R2): an output has at most {longest} tokens.",
+            field="max_tokens",
+            rule="restriction R2",
+            change=f"Ask for {longest} tokens or fewer.",
+        )
 
 
 def _reserve(holder: str, limits: Limits, asked: int, at: datetime) -> None:

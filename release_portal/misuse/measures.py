@@ -15,7 +15,7 @@ from release_portal.misuse.lookups import decision_on
 from release_portal.misuse.models import MisuseReport, RecordMatch
 from release_portal.misuse.report_rules import ActionKind
 from release_portal.registry.models import ModelSize
-from release_portal.releases.hold_rules import may_raise
+from release_portal.releases.hold_rules import PLAIN, STOP, may_raise
 from release_portal.releases.models import Hold
 
 
@@ -80,6 +80,6 @@ def _on_sizes(actor: Actor, report: MisuseReport, matches: list[RecordMatch], fi
 
 def _on_size(actor: Actor, size: ModelSize, job_id: str, first: Decision) -> Iterator[Possible]:
     holds = [hold.facts() for hold in Hold.objects.open().filter(size=size)]
-    for kind, stops_use in ((ActionKind.HOLD_SIZE, False), (ActionKind.STOP_SIZE, True)):
-        decision = first and may_raise(actor, holds, stops_use=stops_use)
+    for kind, level in ((ActionKind.HOLD_SIZE, PLAIN), (ActionKind.STOP_SIZE, STOP)):
+        decision = first and may_raise(actor, holds, level=level)
         yield Possible(kind, size.slug, size.name, 0, job_id, decision)

@@ -34,6 +34,7 @@ from release_portal.misuse.report_rules import (
 )
 from release_portal.misuse.severities import BLOCKS_WIDENING, SEVERITIES, decision_due, severity_of
 from release_portal.registry.models import ModelSize
+from release_portal.releases.hold_rules import PLAIN, STOP
 from release_portal.releases.hold_services import raise_hold, release_hold
 from release_portal.releases.models import Hold
 
@@ -248,7 +249,7 @@ def _hold_by_rule(report: MisuseReport, at: datetime) -> None:
     if any(hold.size_id == report.size_id for hold in case_holds(report)):
         return
     reason = f"An accepted misuse report of severity {severity_of(report.urgency).name} about this size is open."
-    raise_hold(RULE, report.size, reason=reason, stops_use=False, at=at, case=report_subject(report))
+    raise_hold(RULE, report.size, reason=reason, at=at, case=report_subject(report))
 
 
 def _decline(report: MisuseReport, found: Triage, at: datetime) -> None:
@@ -308,8 +309,8 @@ def _carry_out(actor: Actor, action: ReportAction, measure: Measure, at: datetim
     size = _size(measure.target)
     if size is None:
         raise InvalidInput("Name the size.", field="target", change="Choose one from the page.")
-    stops_use = action.kind == ActionKind.STOP_SIZE
-    action.hold = raise_hold(actor, size, reason=action.reason, stops_use=stops_use, at=at)
+    level = STOP if action.kind == ActionKind.STOP_SIZE else PLAIN
+    action.hold = raise_hold(actor, size, reason=action.reason, level=level, at=at)
 
 
 def _release_holds(actor: Actor, report: MisuseReport, *, is_said: bool, at: datetime) -> None:

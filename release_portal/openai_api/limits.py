@@ -9,11 +9,12 @@ from django.http import HttpResponseBase
 from release_portal.access.quota import Limits, day_end
 from release_portal.jobs.models import Job
 from release_portal.jobs.services import limits_of, usage_of
+from release_portal.releases.lookups import restrictions_on
 
 
 def rate_headers(job: Job, at: datetime) -> dict[str, str]:
     """Return what is left of the quota on which a job counts."""
-    limits: Limits = limits_of(job.grant)
+    limits: Limits = limits_of(job.grant, restrictions_on(job.size))
     usage = usage_of(job.quota_holder, at)
     minute_ends = usage.recent[0] + timedelta(minutes=1) if usage.recent else at
     return {

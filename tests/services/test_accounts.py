@@ -23,7 +23,7 @@ from release_portal.accounts.services import (
 from release_portal.audit.models import AuditEvent
 from release_portal.core.actors import Actor, ActorKind, system_actor
 from release_portal.core.errors import InvalidInput, NotAllowed, NotAuthenticated, NotFound
-from release_portal.releases.services import move_stage
+from release_portal.releases.narrowings import roll_back
 from tests.world import World
 
 SHELL = system_actor("command line")
@@ -138,7 +138,7 @@ def test_a_token_can_never_decide(world: World, at: datetime) -> None:
         for asker in (actor, replace(actor, roles=person.roles)):  # even if a role came back in by mistake
             grant, size = world.grants["cleo"], world.size
             with pytest.raises(NotAllowed):
-                move_stage(asker, size, "public_hosted", reason="x", expected_version=1, at=at)
+                roll_back(asker, size, "partner", reason="x", expected_version=1, at=at)
             with pytest.raises(NotAllowed):
                 suspend_grant(asker, grant.pk, reason="x", expected_version=grant.version, at=at)
             with pytest.raises(NotAllowed):

@@ -12,10 +12,9 @@ from model_cards.models import CardVersion
 from model_cards.parse import MOST_CHARACTERS
 from model_cards.services import publish_card
 from release_portal.audit.models import AuditEvent
-from release_portal.core.errors import InvalidInput, NotAllowed, NotFound, NotNow, StaleVersion
+from release_portal.core.errors import InvalidInput, NotAllowed, NotFound, StaleVersion
 from release_portal.registry.models import ModelSize
-from release_portal.releases.lookups import moves_for
-from release_portal.releases.services import move_stage
+from release_portal.releases.narrowings import roll_back
 from tests.world import World
 
 pytestmark = pytest.mark.django_db
@@ -123,50 +122,25 @@ def test_first_cards_hold_the_catalogue_s_numbers_and_flag_what_is_not_verified(
     assert [finding.code for finding in check_card(opt, wrong, "open_weights")] == ["E02"]
 
 
-def test_a_size_with_an_empty_section_does_not_advance_and_says_which(world: World) -> None:
+def test_a_size_with_an_empty_section_lacks_it_by_name_until_it_is_written(world: World) -> None:
     size = size_of(REGISTERED)
     assert missing_for(size, "disclosed") == ("Training data",)
-    with pytest.raises(NotNow) as refusal:
-        move_stage(world.actor("ada"), size, "disclosed", reason="ready", expected_version=1, at=world.at)
-    assert (refusal.value.code, refusal.value.status) == ("card_incomplete", 409)
-    assert "Training data" in refusal.value.reason
-    assert "Edit the model card" in refusal.value.change
-    assert size_of(REGISTERED).standing.stage == "registered"
-
-
-def test_it_advances_once_the_section_is_written(world: World) -> None:
-    size = size_of(REGISTERED)
     filled = newest_text(size).replace("## Training data\n", "## Training data\n\nEnglish web text.\n")
     publish(world, "ben", filled, size=size)
-    standing = move_stage(world.actor("ada"), size, "disclosed", reason="ready", expected_version=1, at=world.at)
-    assert standing.stage == "disclosed"
+    assert missing_for(size, "disclosed") == ()
 
 
-def test_page_and_service_give_the_same_answer_on_a_move(world: World) -> None:
-    ada = world.actor("ada")
-    for size in ModelSize.objects.select_related("standing", "family"):
-        for stage, decision in moves_for(ada, size, is_held=False):
-            assert decision.allowed is (size.slug != REGISTERED), (size.slug, stage.slug, decision.reason)
-
-
-def test_a_size_without_a_card_cannot_be_disclosed(world: World) -> None:
+def test_a_size_without_a_card_lacks_every_section(world: World) -> None:
     size = size_of(REGISTERED)
     CardVersion.objects.filter(size=size).delete()
     assert "Contact" in missing_for(size, "disclosed")
-    with pytest.raises(NotNow):
-        move_stage(world.actor("ada"), size, "disclosed", reason="ready", expected_version=1, at=world.at)
 
 
 def test_narrowing_never_asks_for_the_card(world: World) -> None:
     size = size_of(DISCLOSED)
     publish(world, "ada", "# Nothing left", size=size)
-    standing = move_stage(world.actor("ada"), size, "registered", reason="recall", expected_version=1, at=world.at)
-    assert standing.stage == "registered"
-
-
-def test_who_may_not_move_learns_nothing_of_the_card(world: World) -> None:
-    with pytest.raises(NotAllowed):
-        move_stage(world.actor("cleo"), size_of(REGISTERED), "disclosed", reason="x", expected_version=1, at=world.at)
+    roll_back(world.actor("ada"), size, "registered", reason="recall", expected_version=1, at=world.at)
+    assert size_of(DISCLOSED).standing.stage == "registered"
 
 
 def test_versions_are_found_by_number_and_the_newest_without(world: World) -> None:

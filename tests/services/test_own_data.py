@@ -22,6 +22,7 @@ pytestmark = pytest.mark.django_db
 WHERE = {
     "accounts.RoleAssignment.user": "roles",
     "accounts.ApiToken.user": "tokens",
+    "accounts.DutyShift.user": "duty_shifts",
     "access.Grant.holder": "grants",
     "access.Application.applicant": "applications",
     "access.Application.decided_by": "record",  # the decision stands in the record, under the decider's name
