@@ -6,7 +6,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 
 from release_portal.api.idempotency import HEADER, PATTERN, REPLAY_HEADER
 from release_portal.api.serializers.errors import ErrorAnswer
@@ -44,6 +44,8 @@ def documented(
     is_keyed: bool = False,
     status: int = 200,
     errors: tuple[int, ...] = (),
+    example: Any = None,
+    body_example: Any = None,
 ) -> Callable[[Any], Any]:
     """Describe a method of a view.
 
@@ -55,10 +57,28 @@ def documented(
         is_keyed: whether it is a POST, which may carry a key.
         status: of the answer.
         errors: what can go wrong beyond what always can.
+        example: an answer, as clients see it.
+        body_example: a body that is taken.
     """
     codes = {*ALWAYS, *errors, *((415,) if body else ()), *((409,) if is_keyed else ())}
     responses: dict[int, Any] = {status: answer}
     responses |= {code: OpenApiResponse(ErrorAnswer, HTTPStatus(code).phrase) for code in sorted(codes)}
     keyed = [KEY, replayed(status)] if is_keyed else []
     parameters = [*([query] if query else []), *keyed]
-    return extend_schema(operation_id=operation, tags=[tag], parameters=parameters, request=body, responses=responses)
+    return extend_schema(
+        operation_id=operation,
+        tags=[tag],
+        parameters=parameters,
+        request=body,
+        responses=responses,
+        examples=_examples(status, example, body_example),
+    )
+
+
+def _examples(status: int, answer: Any, body: Any) -> list[OpenApiExample]:
+    found = []
+    if answer is not None:
+        found.append(OpenApiExample("answer", value=answer, response_only=True, status_codes=[str(status)]))
+    if body is not None:
+        found.append(OpenApiExample("request", value=body, request_only=True))
+    return found

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from math import isfinite
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
+from release_portal.core.errors import InvalidInput
+from release_portal.evidence.digests import number_text
+from release_portal.evidence.rules import LONGEST_NUMBER, number_of
+
 LARGEST = 2**63 - 1
+# Years of which every moment, in any zone, can be stored and compared.
+FIRST_YEAR, LAST_YEAR = 1970, 9998
 SLUG = r"^[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*$"
 
 
@@ -88,6 +96,24 @@ class Day(serializers.DateField):
         return super().to_internal_value(value)
 
 
+class Moment(serializers.DateTimeField):
+    """A time with its time zone, as 2030-01-31T12:00:00Z."""
+
+    def to_internal_value(self, value: Any) -> Any:
+        """Refuse what is not written as a time with a zone."""
+        if not isinstance(value, str) or len(value) > len("2030-01-31T12:00:00.000000+00:00"):
+            raise ValidationError("Write a time with its zone, as 2030-01-31T12:00:00Z.")
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError as error:
+            raise ValidationError("Write a time with its zone, as 2030-01-31T12:00:00Z.") from error
+        if moment.tzinfo is None:
+            raise ValidationError("The time has no zone. Add it: Z or +00:00; a plus sign in an address is %2B.")
+        if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+            raise ValidationError(f"The year must lie between {FIRST_YEAR} and {LAST_YEAR}.")
+        return moment.astimezone(UTC)
+
+
 class Choice(serializers.ChoiceField):
     """One of some words."""
 
@@ -109,3 +135,36 @@ class SizeSlug(serializers.RegexField):
         if not isinstance(data, str):
             raise ValidationError("This must be text.")
         return super().to_internal_value(data)
+
+
+@extend_schema_field({"type": "string", "maxLength": LONGEST_NUMBER})
+class Figure(serializers.Field[Any, Any, Any, Any]):
+    """An exact number, written as text so that no reader rounds it."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Return it as a Decimal; refuse what is no finite number."""
+        if not isinstance(data, str):
+            raise ValidationError('Write the number as text, like "0.71".')
+        try:
+            return number_of(data, field=self.field_name or "value")
+        except InvalidInput as error:
+            raise ValidationError(f"{error.reason} {error.change}") from error
+
+    def to_representation(self, value: Any) -> str:
+        """Return the shortest plain text of it."""
+        return number_text(value)
+
+
+@extend_schema_field({"oneOf": [{"type": "string"}, {"type": "integer"}, {"type": "boolean"}]})
+class Exact(serializers.Field[Any, Any, Any, Any]):
+    """Text, a whole number or a truth value: what every reader keeps as it is."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Refuse fractions and everything that holds other things."""
+        if not isinstance(data, str | int):
+            raise ValidationError('Write text, a whole number, true or false; a fraction as text, like "0.7".')
+        return data
+
+    def to_representation(self, value: Any) -> Any:
+        """Return it as it is."""
+        return value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.db.models import QuerySet
@@ -26,13 +26,23 @@ def page_of(
     items: QuerySet[Any] | Sequence[Any],
     row: type[serializers.BaseSerializer[Any]],
     asked: dict[str, Any],
+    *,
+    load: Callable[[list[Any]], list[Any]] = list,
     **context: Any,
 ) -> Response:
-    """Return one page of a list, each item as `row` writes it."""
+    """Return one page of a list, each item as `row` writes it.
+
+    Args:
+        items: the whole list.
+        row: how an item is written.
+        asked: which page.
+        load: turns the items of the page into what is written, all of them at once.
+        context: what `row` needs beside the item.
+    """
     page, per_page = asked["page"], asked["per_page"]
     count = items.count() if isinstance(items, QuerySet) else len(items)
     start = (page - 1) * per_page
-    rows = row(list(items[start : start + per_page]), many=True, context=context).data
+    rows = row(load(list(items[start : start + per_page])), many=True, context=context).data
     pages = -(-count // per_page)
     return Response({"count": count, "page": page, "per_page": per_page, "pages": pages, "results": rows})
 

@@ -7,7 +7,20 @@ from django.urls.converters import StringConverter
 from rest_framework.views import APIView
 
 from release_portal.api.schema import SchemaView, docs
-from release_portal.api.views import account, applications, catalogue, detection, jobs, reports, unknown
+from release_portal.api.views import (
+    account,
+    applications,
+    catalogue,
+    detection,
+    evidence,
+    gates,
+    jobs,
+    policies,
+    proposals,
+    reports,
+    standings,
+    unknown,
+)
 from release_portal.core.declare import by_token, public
 
 
@@ -40,6 +53,17 @@ urlpatterns = [
     _open(SIZE, catalogue.Size, "api-size"),
     _open(SIZE + "timeline/", catalogue.Timeline, "api-size-timeline"),
     _open(SIZE + "card/", catalogue.Card, "api-size-card"),
+    _open(SIZE + "gate/", gates.SizeGate, "api-size-gate"),
+    _open(SIZE + "excuses/", gates.SizeExcuses, "api-size-excuses"),
+    _open(SIZE + "as_of/", standings.AsOf, "api-size-as-of"),
+    _open(SIZE + "evidence/", evidence.SizeEvidence, "api-size-evidence"),
+    _open("excuses/", gates.AllExcuses, "api-excuses"),
+    _open("board/", standings.Board, "api-board"),
+    _open("policies/", policies.Policies, "api-policies"),
+    _open("policies/<name:digest>/", policies.OnePolicy, "api-policy"),
+    _open("proposals/", proposals.Proposals, "api-proposals"),
+    _open("proposals/<name:proposal_id>/", proposals.OneProposal, "api-proposal"),
+    _open("decisions/<name:proposal_id>/", proposals.OneDecision, "api-decision"),
     _token("me/", account.Account, "api-me"),
     _token("grants/", account.Grants, "api-grants"),
     _token("grants/<name:grant_id>/", account.OneGrant, "api-grant"),

@@ -66,10 +66,12 @@ def test_a_size_says_what_the_asker_may_do(api: Any, name: str, allowed: bool, c
 
 
 def test_a_stop_of_use_shows_and_decides(api: Any, world: Any) -> None:
-    Hold.objects.create(size=world.size, stops_use=True, reason="A leak.", raised_by="olu", raised_at=world.at)
+    Hold.objects.create(
+        size=world.size, level="R5", stops_use=True, reason="A leak.", raised_by="olu", raised_at=world.at
+    )
     size = api("cleo").get(SIZE).json()
     assert (size["is_held"], size["is_stopped"]) == (True, True)
-    assert [hold["reason"] for hold in size["holds"]] == ["A leak."]
+    assert [(hold["level"], hold["reason"]) for hold in size["holds"]] == [("R5", "A leak.")]
     assert {one["action"]: one["code"] for one in size["decisions"]}["generate"] == "restricted"
 
 

@@ -26,7 +26,8 @@ from schemathesis.specs.openapi import checks as openapi_checks
 
 from release_portal.access.models import Grant
 from release_portal.access.quota import Limits
-from tests.api.conftest import Caller
+from tests import governance
+from tests.api.conftest import EVERY_SCOPE, Caller
 
 SERVED = "huggingfacetb/smollm2-135m-instruct"
 IS_THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "ci"
@@ -39,6 +40,7 @@ CHECKS = [
     openapi_checks.response_headers_conformance,
 ]
 OTHERS = ("anonymous", "finn", "ivy")
+MORE_SCOPES = {"ivy": ("staff:read", "evidence:write")}
 
 
 def configured(*, is_covered: bool) -> SchemathesisConfig:
@@ -91,20 +93,21 @@ def one_connection() -> Iterator[None]:
 def asker(person: str, api: Any, service: redis.Redis, world: Any) -> Caller:
     """Their token, with limits that do not end the test early."""
     Grant.objects.filter(holder__username=person).update(**vars(Limits(10**7, 10**4, 10**3)))
-    return api("" if person == "anonymous" else person)
+    return api("" if person == "anonymous" else person, *EVERY_SCOPE, *MORE_SCOPES.get(person, ()))
 
 
 @pytest.fixture
-def known(asker: Caller) -> Known:
-    """What is theirs."""
-    return Known(asker)
+def known(asker: Caller, world: Any) -> Known:
+    """What is theirs, and what everybody may read."""
+    proposal = governance.propose(world, world.size, "public_hosted", at=world.at)
+    return Known(asker, {"digest": proposal.policy_id, "proposal_id": str(proposal.pk)})
 
 
 class Known:
-    """Parts of addresses that name something of the asker's, made when they are needed."""
+    """Parts of addresses: what is public, and something of the asker's, made when it is needed."""
 
-    def __init__(self, asker: Caller) -> None:
-        self.parts = dict(zip(("lab", "name"), SERVED.split("/"), strict=True))
+    def __init__(self, asker: Caller, public: dict[str, str]) -> None:
+        self.parts = dict(zip(("lab", "name"), SERVED.split("/"), strict=True)) | public
         self._asker = asker
 
     def part(self, name: str, otherwise: str) -> str:

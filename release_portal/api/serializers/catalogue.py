@@ -9,6 +9,7 @@ from rest_framework import serializers
 from release_portal.access.policy import Action, Audience
 from release_portal.api.fields import Input
 from release_portal.api.paging import PageQuery
+from release_portal.releases.hold_rules import LEVELS
 from release_portal.releases.ladder import ARTEFACT_KINDS, LADDER
 
 STAGE_SLUGS = [stage.slug for stage in LADDER]
@@ -85,6 +86,8 @@ class SizeRow(serializers.Serializer[Any]):
 class HoldFacts(serializers.Serializer[Any]):
     """What holds a size where it stands."""
 
+    level = serializers.ChoiceField(LEVELS, help_text="hold blocks widening only; the others take use away too.")
+    terms = serializers.CharField(source="restriction.terms", help_text="What it takes away, in words.")
     stops_use = serializers.BooleanField()
     state = serializers.CharField()
     reason = serializers.CharField()

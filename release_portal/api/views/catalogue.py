@@ -39,7 +39,7 @@ TAG = "catalogue"
 class CatalogueView(ApiView):
     """What the catalogue's addresses share: the scope, and how a size is fetched."""
 
-    scopes = (READ_SCOPE,)
+    scopes: tuple[str, ...] = (READ_SCOPE,)
 
     def size(self, lab: str, name: str, action: Action = Action.VIEW) -> ModelSize:
         """Return a size for an action, or raise what the policy says."""

@@ -1,0 +1,120 @@
+"""Proposals and decisions, to read. Votes and execution have no address here, because a token can never decide.
+
+Who decides is a person with a role, who has just proved who they are; a token is neither, whoever owns it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Count, Prefetch, Q, QuerySet, prefetch_related_objects
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from release_portal.access.lookups import proposal_for, proposals_for
+from release_portal.access.policy import READ_SCOPE
+from release_portal.api.base import ApiView
+from release_portal.api.documented import documented
+from release_portal.api.examples import DECISION, PROPOSAL, PROPOSALS
+from release_portal.api.paging import page_of, page_schema
+from release_portal.api.serializers.proposals import DecisionRecord, ProposalFacts, ProposalQuery, ProposalRow
+from release_portal.api.views.policies import TAG
+from release_portal.core.errors import NotFound
+from release_portal.releases.assessments import assess_proposal
+from release_portal.releases.models import CommentWindow, Lock, Proposal, Vote
+from release_portal.releases.proposal_lookups import results_in_words, tally_of, votes_visible_to
+from release_portal.releases.proposal_rules import DECIDED
+
+LONGEST_ID = 18  # digits of a number that every database takes
+
+
+class ProposalView(ApiView):
+    """What the addresses of proposals share."""
+
+    scopes = (READ_SCOPE,)
+
+    def found(self, proposal_id: str) -> Proposal:
+        """Return a proposal that the asker may see."""
+        return proposal_for(self.actor, number_in(proposal_id), at=self.at)
+
+    def shown(self, proposal: Any, lock: Lock | None, votes: QuerySet[Vote]) -> Any:
+        """Return a proposal with what its facts are written from; the votes only where the asker may read them.
+
+        Args:
+            proposal: what is shown.
+            lock: what was voted on; None before.
+            votes: the votes that belong to it.
+        """
+        decision = votes_visible_to(self.actor, proposal)
+        proposal.shown_lock = lock
+        proposal.results = lock.results if lock else results_in_words(assess_proposal(proposal, self.at))
+        proposal.shown_votes = list(votes.select_related("lock")) if decision else None
+        proposal.shown_quorum = tally_of(proposal).places if decision else None
+        proposal.votes_reason, proposal.votes_change = decision.reason, decision.change
+        prefetch_related_objects([proposal], *_around())
+        return proposal
+
+
+class Proposals(ProposalView):
+    """Proposals."""
+
+    query = ProposalQuery
+
+    @documented("list_proposals", page_schema("Proposal", ProposalRow), tag=TAG, query=ProposalQuery, example=PROPOSALS)
+    def get(self, request: Request) -> Response:
+        """List the proposals about sizes that you may see, newest first.
+
+        They are read here and nothing more: votes and execution have no address, because a token can never decide.
+        """
+        found = proposals_for(self.actor, at=self.at).prefetch_related("locks")
+        if state := self.asked_for.get("state"):
+            found = found.filter(state=state)
+        if size := self.asked_for.get("size"):
+            found = found.filter(size__slug=size)
+        return page_of(found, ProposalRow, self.asked_for)
+
+
+class OneProposal(ProposalView):
+    """One proposal."""
+
+    @documented("read_proposal", ProposalFacts, tag=TAG, errors=(404,), example=PROPOSAL)
+    def get(self, request: Request, proposal_id: str) -> Response:
+        """Return a proposal with its lock, results, waivers and windows; with its votes where you may read them.
+
+        Before the decision a token reads no votes, except that of an external reviewer whose report is deposited.
+        """
+        proposal = self.found(proposal_id)
+        lock = proposal.current_lock
+        votes = Vote.objects.standing().filter(lock=lock)
+        return Response(ProposalFacts(self.shown(proposal, lock, votes)).data)
+
+
+class OneDecision(ProposalView):
+    """The record of a decision."""
+
+    @documented("read_decision", DecisionRecord, tag=TAG, errors=(404,), example=DECISION)
+    def get(self, request: Request, proposal_id: str) -> Response:
+        """Return the record of a decided proposal: what was voted on, every vote with its reason, every lock."""
+        proposal = proposals_for(self.actor, at=self.at).filter(pk=number_in(proposal_id), state__in=DECIDED).first()
+        if proposal is None:
+            raise NotFound("There is no such decision.", change="An open proposal is read at proposals/.")
+        votes = Vote.objects.filter(lock__proposal=proposal)
+        return Response(DecisionRecord(self.shown(proposal, proposal.locks.first(), votes)).data)
+
+
+def _around() -> tuple[Any, ...]:
+    """Return what belongs to a proposal; of comments their number only."""
+    shown = Q(comments__hidden_at=None)
+    waiting = Q(comments__is_objection=True, comments__answered_at=None) & shown
+    windows = CommentWindow.objects.annotate(
+        comment_count=Count("comments", filter=shown), open_objections=Count("comments", filter=waiting)
+    )
+    counted = Prefetch("windows", queryset=windows, to_attr="counted_windows")
+    return "locks", "waivers__votes", "external_reviews", counted
+
+
+def number_in(text: str) -> int:
+    """Return the number that a part of an address names; raise NotFound for anything else."""
+    if not (text.isdecimal() and text.isascii() and len(text) <= LONGEST_ID):
+        raise NotFound("There is nothing here.", change="Proposals are known by their numbers.")
+    return int(text)
