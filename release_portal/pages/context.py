@@ -17,6 +17,8 @@ from release_portal.notices.lookups import unread_count
 # Name of the address and its label; who sees an item is what its view declares, so menu and guard cannot differ.
 NAVIGATION = (
     ("catalogue", _("Catalogue")),
+    ("board", _("Board")),
+    ("proposals", _("Proposals")),
     ("home", _("Home")),
     ("generations", _("Generations")),
     ("detection", _("Detection")),
@@ -51,6 +53,8 @@ def page(request: HttpRequest) -> dict[str, Any]:
         ],
         "footer_items": [
             _item(request, "about-stages", gettext("About the stages")),
+            _item(request, "policies", gettext("Release policies")),
+            _item(request, "decisions", gettext("Decisions")),
             _item(request, "report-misuse", gettext("Report misuse")),
             _item(request, "api-docs", gettext("API reference")),
             _item(request, "healthz", gettext("Status")),

@@ -16,17 +16,33 @@ from release_portal.access.models import Grant
 from release_portal.access.policy import Action
 from release_portal.audit.models import AuditEvent
 from release_portal.core.actors import Actor
-from release_portal.core.decisions import Refusal
 from release_portal.jobs.services import limits_of, usage_of
+from release_portal.moves.partner_reports import partner_grant
 from release_portal.pages.applying import apply_url
+from release_portal.pages.marks import marks_of_levels
 from release_portal.registry.models import HistoricEvent, ModelFamily, ModelSize
-from release_portal.releases.hold_rules import are_holds_business
+from release_portal.releases.hold_rules import Restriction, are_holds_business
 from release_portal.releases.ladder import stage_of
-from release_portal.releases.lookups import moves_for
 from release_portal.releases.models import Hold
+from release_portal.releases.narrowing_rules import is_movers_business
+from release_portal.releases.proposal_rules import NEW, decide_command
 from release_portal.releases.services import size_subject
 
-SECTIONS = ("size", "size-card", "size-timeline", "playground", "apply", "size-move", "size-hold")
+# Pages that the move page leads to; each stands in the rail while it is open.
+NARROWING = ("size-withdraw", "size-recall", "size-review", "size-partner-reports")
+SECTIONS = (
+    "size",
+    "size-card",
+    "size-excuses",
+    "evidence",
+    "size-timeline",
+    "playground",
+    "apply",
+    "proposal-new",
+    "size-move",
+    "size-hold",
+    *NARROWING,
+)
 
 
 def see_other(url: str) -> HttpResponse:
@@ -46,9 +62,7 @@ def with_holds(sizes: QuerySet[ModelSize]) -> QuerySet[ModelSize]:
 
 def marks_of(holds: Iterable[Hold]) -> list[dict[str, str]]:
     """Return the marks that lie over the stage badge."""
-    kinds = {"restricted" if hold.stops_use else "held" for hold in holds}
-    words = {"held": _("Held"), "restricted": _("Restricted R5")}
-    return [{"slug": kind, "label": words[kind]} for kind in sorted(kinds)]
+    return marks_of_levels(hold.level for hold in holds)
 
 
 def names_of(size: ModelSize) -> str:
@@ -76,11 +90,15 @@ def size_frame(actor: Actor, size: ModelSize, section: str, *, at: datetime) -> 
     may = {
         "size": True,
         "size-card": bool(decisions[Action.READ_CARD]),
+        "size-excuses": True,
+        "evidence": True,
         "size-timeline": True,
         "playground": bool(decisions[Action.GENERATE]),
         "apply": bool(to_apply),
-        "size-move": _is_mover(actor, size, is_held=bool(holds)),
+        "proposal-new": bool(decide_command("open", NEW, actor, "")),
+        "size-move": is_movers_business(actor, size.standing.stage),
         "size-hold": are_holds_business(actor, [hold.facts() for hold in holds]),
+        "size-partner-reports": partner_grant(actor, size, at) is not None,
     }
     return {
         "size": size,
@@ -90,26 +108,28 @@ def size_frame(actor: Actor, size: ModelSize, section: str, *, at: datetime) -> 
         "names": names_of(size),
         "decisions": decisions,
         "apply_url": to_apply,
-        "rail_items": [_rail_item(size, name, section) for name in SECTIONS if may[name] or name == section],
+        "rail_items": [_rail_item(size, name, section) for name in SECTIONS if may.get(name) or name == section],
         "rail_label": size.name,
         "breadcrumbs": _crumbs(size, section),
     }
-
-
-def _is_mover(actor: Actor, size: ModelSize, *, is_held: bool) -> bool:
-    """Whether moves are this actor's business; what is not possible now, the page explains."""
-    return any(decision.refusal is not Refusal.MAY_NOT for _stage, decision in moves_for(actor, size, is_held=is_held))
 
 
 def _section_words() -> dict[str, str]:
     return {
         "size": _("Overview"),
         "size-card": _("Model card"),
+        "size-excuses": _("Why not further"),
+        "evidence": _("Evidence"),
+        "proposal-new": _("New proposal"),
         "size-timeline": _("Timeline"),
         "playground": _("Playground"),
         "apply": _("Apply for access"),
         "size-move": _("Move"),
         "size-hold": _("Holds"),
+        "size-withdraw": _("Withdraw"),
+        "size-recall": _("Recall"),
+        "size-review": _("Review and retirement"),
+        "size-partner-reports": _("Partner reports"),
     }
 
 
@@ -126,9 +146,11 @@ def _crumbs(size: ModelSize, section: str) -> list[dict[str, str]]:
     return crumbs if section == "size" else [*crumbs, {"label": _section_words()[section], "url": ""}]
 
 
-def quota_of(actor: Actor, grant: Grant | None, at: datetime) -> dict[str, Any]:
+def quota_of(
+    actor: Actor, grant: Grant | None, at: datetime, restrictions: Iterable[Restriction] = ()
+) -> dict[str, Any]:
     """Return what is used and left today, under a grant or for the account where a stage needs none."""
-    limits = limits_of(grant)
+    limits = limits_of(grant, restrictions)
     usage = usage_of(f"grant:{grant.pk}" if grant else f"account:{actor.id}", at)
     spent = usage.tokens + usage.reserved
     return {"spent": spent, "left": max(limits.tokens_per_day - spent, 0), "limits": limits, "running": usage.running}
@@ -139,6 +161,11 @@ def size_history(actor: Actor, size: ModelSize, *, at: datetime) -> list[dict[st
     events = [_of_event(event) for event in AuditEvent.objects.about(size_subject(size.slug)).public()]
     facts = [_of_fact(fact) for fact in _tellable(actor, size.historic_events.all(), at)]
     return sorted(events + facts, key=lambda item: (_moment(item["at"]), item["order"]), reverse=True)
+
+
+def until(history: list[dict[str, Any]], asked: datetime | None) -> list[dict[str, Any]]:
+    """Leave out what came after a time; None leaves out nothing."""
+    return history if asked is None else [item for item in history if _moment(item["at"]) <= asked]
 
 
 def family_history(actor: Actor, family: ModelFamily, *, at: datetime) -> list[dict[str, Any]]:

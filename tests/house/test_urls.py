@@ -60,6 +60,33 @@ TABLE: dict[str, tuple[str, str]] = {
     "size-move": (only(MOVERS, 200), only(MOVERS, 400)),
     "size-hold": (only(MOVERS, 200), only(MOVERS, 400)),
     "hold-command": (only(MOVERS, 404), only(MOVERS, 404)),
+    "narrowing-confirm": (only(MOVERS, 404), only(MOVERS, 404)),
+    "size-withdraw": (only(MOVERS, 200), only(MOVERS, 400)),
+    "size-recall": (only(MOVERS, 200), only(MOVERS, 400)),
+    "size-review": (only("jo ada", 200), only("jo ada", 400)),
+    "recall-command": (only(MOVERS, 404), only(MOVERS, 404)),
+    "recall-notice": (ABSENT, ABSENT),
+    "recall-notice-command": (ABSENT, ABSENT),
+    "size-partner-reports": (SIGNED_IN, "401: anonymous; else 403"),
+    "partner-report-answer": (only("hal jo ada ben", 404), only("hal jo ada ben", 404)),
+    **dict.fromkeys(("proposals", "evidence"), (EVERYONE, EVERYONE)),
+    **dict.fromkeys(("proposal", "checklist", "comment-window"), ("404", "404")),
+    "proposal-new": (only("jo ada", 200), only("jo ada", 400)),
+    **dict.fromkeys(
+        (
+            "proposal-command", "proposal-vote", "proposal-answer", "waiver-ask", "waiver-agree", "window-open",
+            "reviewer-invite", "comment-answer", "comment-hide",
+        ),
+        (ABSENT, ABSENT),
+    ),
+    **dict.fromkeys(("workspace", "workspace-accept"), (only("gia", 404), only("gia", 404))),
+    "evidence-attach": (only(f"gia {STAFF}", 200), only(f"gia {STAFF}", 400)),
+    "evidence-measure": (only(f"gia {STAFF}", 303), only(f"gia {STAFF}", 400)),
+    "evidence-review": (only("gia kim jo ada ben", 303), only("gia kim jo ada ben", 404)),
+    "freezes": (FOR_STAFF, only(STAFF, 400)),
+    "freeze-lift": (only(STAFF, 303), only(STAFF, 404)),
+    "duty": (only(MOVERS, 200), only(MOVERS, 400)),
+    "duty-remove": (only("jo ada olu", 303), only("jo ada olu", 404)),
     "generations": (SIGNED_IN, SIGNED_IN),
     "generation": (OWN, OWN),
     "generation-stream": (OWN, OWN),
@@ -82,6 +109,9 @@ TABLE: dict[str, tuple[str, str]] = {
     "audit-verify": (only(STAFF, 303), FOR_STAFF),
     "home": (SIGNED_IN, SIGNED_IN),
     "about-stages": (EVERYONE, EVERYONE),
+    "replay": (EVERYONE, EVERYONE),
+    **dict.fromkeys(("board", "excuses", "size-excuses", "policies", "decisions"), (EVERYONE, EVERYONE)),
+    **dict.fromkeys(("policy", "policy-diff", "decision"), ("404", "404")),
     "style-guide": ("404", "404"),  # with DEBUG only
     "notices": (SIGNED_IN, SIGNED_IN),
     "notices-read": (TO_PAGE, TO_PAGE),
@@ -111,10 +141,13 @@ TABLE: dict[str, tuple[str, str]] = {
     **dict.fromkeys(
         (
             "api-docs", "api-schema", "api-stages", "api-families", "api-sizes", "api-size", "api-size-timeline",
-            "api-size-card",
+            "api-size-card", "api-size-gate", "api-size-excuses", "api-size-as-of", "api-excuses", "api-board",
+            "api-policies", "api-proposals",
         ),
         (EVERYONE, "405"),
     ),
+    **dict.fromkeys(("api-policy", "api-proposal", "api-decision"), ("404", "405")),
+    "api-size-evidence": (EVERYONE, "401"),
     **dict.fromkeys(
         (
             "api-me", "api-grants", "api-grant", "api-jobs", "api-job", "api-job-cancel", "api-applications",
@@ -192,7 +225,9 @@ def objects(world: World) -> dict[str, Any]:
     return {
         "lab": lab, "name": name, "slug": world.size.family.slug, "alias": "small", "job_id": job.pk,
         "grant_id": world.grants["cleo"].pk, "pk": token.pk, "number": 10**6, "rest": "nothing",
-        "application_id": "nobodys", "report_id": "nobodys", "uidb36": "1", "key": "x",
+        "application_id": "nobodys", "proposal_id": 10**6, "digest": "d" * 64, "old": "d" * 64, "new": "e" * 64,
+        "report_id": "nobodys", "uidb36": "1", "key": "x", "criterion": "C07", "vote_id": 10**6, "waiver_id": 10**6,
+        "comment_id": 10**6,
     }  # fmt: skip
 
 
@@ -204,6 +239,8 @@ def values_for(name: str, objects: dict[str, Any], world: World) -> dict[str, An
         return {**objects, "name": "suspend"}
     if name == "person-roles":
         return {**objects, "pk": world.people["finn"].pk}
+    if name == "replay":
+        return {**objects, "name": "gpt2-2019"}
     if name == "token-revoke":
         return objects
     return {**objects, "pk": 10**6}

@@ -186,16 +186,8 @@ def test_the_card_of_an_undisclosed_size_is_for_staff(client_of: ClientOf, addre
     assert client_of("kim").get(REGISTERED + address).status_code == 200
 
 
-def test_the_page_for_moves_says_what_the_card_lacks(client_of: ClientOf) -> None:
+def test_an_undisclosed_size_has_no_narrower_stage(client_of: ClientOf) -> None:
     shown = page(client_of("ada").get(REGISTERED + "move/"))
-    assert "For Disclosed the model card lacks: Training data." in shown
-    assert f'href="{REGISTERED}card/edit/"' in shown
+    assert "No stage is narrower than this one." in shown
     assert 'type="radio"' not in shown
     assert f'href="{REGISTERED}move/"' in page(client_of("ada").get(REGISTERED))
-
-
-def test_a_move_that_the_page_did_not_offer_is_refused_as_well(client_of: ClientOf) -> None:
-    sent = {"stage": "disclosed", "reason": "now", "expected_version": "1"}
-    response = client_of("ada").post(REGISTERED + "move/", sent)
-    assert response.status_code == 409
-    assert "lacks: Training data" in page(response)

@@ -340,7 +340,7 @@ def raise_on(client: Any, kind: str, reason: str = "Odd output.", **more: Any) -
 
 def test_an_officer_stops_use_another_confirms_and_a_manager_releases(world: World, client_of: Clients) -> None:
     ben, olu, jo = client_of("ben"), client_of("olu"), client_of("jo")
-    assert raise_on(ben, "stop").status_code == 303
+    assert raise_on(ben, "R5").status_code == 303
     hold = Hold.objects.get()
     assert hold.stops_use
     assert "You raised this hold; another officer must confirm it." in ben.get(HOLD_PAGE).content.decode()
@@ -358,10 +358,51 @@ def test_a_refused_hold_keeps_its_text(world: World, client_of: Clients) -> None
     refused = raise_on(client_of("ben"), "hold", "")
     assert refused.status_code == 400
     assert 'id="id_hold_reason_error"' in refused.content.decode()
-    stale = raise_on(client_of("ben"), "stop", "kept words", expected_version="9")
+    stale = raise_on(client_of("ben"), "R5", "kept words", expected_version="9")
     assert stale.status_code == 409
     assert "kept words" in stale.content.decode()
     assert raise_on(client_of("ben"), "explode").status_code == 400
+    assert not Hold.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("level", "terms", "shown"),
+    [
+        ("R1", {"percent": "50"}, "Restriction R1: every quota at 50 %"),
+        ("R2", {"functions": ["detect"], "max_tokens": "8"}, "Restriction R2: off: detect; output of at most 8 tokens"),
+        ("R3", {"cohort": "research"}, "Restriction R3: no use by the cohort: research"),
+    ],
+)
+def test_an_officer_restricts_use_and_another_confirms_it(
+    world: World, client_of: Clients, level: str, terms: dict[str, Any], shown: str
+) -> None:
+    ben, olu = client_of("ben"), client_of("olu")
+    assert raise_on(ben, level, **terms).status_code == 303
+    page = olu.get(HOLD_PAGE).content.decode()
+    assert shown in page
+    assert "Confirm the restriction" in page
+    assert f"Restricted {level}" in client_of("anonymous").get(f"/sizes/{LAB}/{NAME}/").content.decode()
+    confirm = reverse("hold-command", args=[Hold.objects.get().pk, "confirm"])
+    assert olu.post(confirm, {"reason": "", "expected_version": "1"}).status_code == 303
+    assert Hold.objects.get().state == "confirmed"
+
+
+@pytest.mark.parametrize(
+    ("level", "terms", "field"),
+    [
+        ("R1", {"percent": "half"}, "percent"),
+        ("R1", {"percent": "100"}, "percent"),
+        ("R2", {"max_tokens": ""}, "functions"),
+        ("R3", {"cohort": ""}, "cohort"),
+    ],
+)
+def test_a_restriction_without_its_terms_is_refused_at_the_field_and_keeps_its_text(
+    world: World, client_of: Clients, level: str, terms: dict[str, Any], field: str
+) -> None:
+    refused = raise_on(client_of("ben"), level, "kept words", **terms)
+    assert refused.status_code == 400
+    assert f'id="id_{level}_{field}_error"' in refused.content.decode()
+    assert "kept words" in refused.content.decode()
     assert not Hold.objects.exists()
 
 
@@ -374,7 +415,7 @@ def test_a_manager_reads_holds_but_does_not_raise_them(world: World, client_of: 
 @pytest.mark.parametrize("name", ["ivy", "kim", "cleo"])
 def test_the_page_of_holds_is_closed_to_everybody_else(world: World, client_of: Clients, name: str) -> None:
     assert client_of(name).get(HOLD_PAGE).status_code == 403
-    assert raise_on(client_of(name), "stop").status_code == 403
+    assert raise_on(client_of(name), "R5").status_code == 403
     assert HOLD_PAGE not in client_of(name).get(f"/sizes/{LAB}/{NAME}/").content.decode()
 
 

@@ -19,7 +19,7 @@ from release_portal.audit.models import AuditEvent
 from release_portal.core.clock import now
 from release_portal.jobs.models import Job
 from release_portal.registry.models import ModelSize
-from release_portal.releases.models import Hold, Standing
+from release_portal.releases.models import Hold, Narrowing, Standing
 from tests.fakes import deliver, finish
 
 HERE = ["huggingfacetb", "smollm2-135m-instruct"]
@@ -169,7 +169,9 @@ class TestPlaygroundRefusals:
         assert f"{reverse('account_login')}?next={PLAYGROUND}" in page
 
     def test_a_size_that_is_stopped_answers_not_now(self, world: Any, client_of: ClientOf) -> None:
-        Hold.objects.create(size=world.size, stops_use=True, reason="SEV4", raised_by="ben", raised_at=now())
+        Hold.objects.create(
+            size=world.size, level="R5", stops_use=True, reason="SEV4", raised_by="ben", raised_at=now()
+        )
         assert client_of("cleo").get(PLAYGROUND).status_code == 409
 
 
@@ -322,23 +324,47 @@ class TestStream:
 
 
 class TestMove:
-    def test_a_release_manager_moves_a_size_and_everyone_reads_it(self, world: Any, client_of: ClientOf) -> None:
-        ada = client_of("ada")
-        version = hidden_version(ada.get(MOVE))
-        said = {"stage": "public_hosted", "reason": "Detector criteria pass.", "expected_version": version}
-        answer = ada.post(MOVE, said)
-        assert (answer.status_code, answer["Location"]) == (303, reverse("size", args=HERE))
+    def test_one_person_rolls_back_and_everyone_reads_it(self, world: Any, client_of: ClientOf) -> None:
+        ben = client_of("ben")
+        version = hidden_version(ben.get(MOVE))
+        said = {"stage": "disclosed", "reason": "Odd output.", "expected_version": version}
+        answer = ben.post(MOVE, said)
+        assert (answer.status_code, answer["Location"]) == (303, MOVE)
         timeline = text_of(client_of("anonymous").get(reverse("size-timeline", args=HERE)))
-        assert "Research, hosted → Public, hosted" in timeline
-        assert "Detector criteria pass." in timeline
-        assert "by ada" in timeline
-        assert client_of("finn").get(PLAYGROUND).status_code == 200
+        assert "Research, hosted → Disclosed" in timeline
+        assert "Odd output." in timeline
+        assert "by ben" in timeline
+        assert client_of("cleo").get(PLAYGROUND).status_code == 403
+
+    def test_another_person_confirms_a_roll_back_on_the_page_and_the_first_reads_why_not(
+        self, world: Any, client_of: ClientOf
+    ) -> None:
+        ben, olu = client_of("ben"), client_of("olu")
+        ben.post(MOVE, {"stage": "partner", "reason": "Odd output.", "expected_version": "1"})
+        narrowing = Narrowing.objects.get()
+        address = reverse("narrowing-confirm", args=[narrowing.pk])
+        assert "You narrowed this size; another person must confirm it." in text_of(ben.get(MOVE))
+        assert ben.post(address, {"expected_version": "1"}).status_code == 403
+        assert address in olu.get(MOVE).content.decode()
+        assert olu.post(address, {"reason": "", "expected_version": "7"}).status_code == 409
+        assert olu.post(address, {"reason": "", "expected_version": "1"}).status_code == 303
+        assert Standing.objects.get(size=world.size).granted == "partner"
+        assert olu.get(address)["Location"] == MOVE
+
+    def test_a_wider_stage_is_proposed_elsewhere_and_refused_here(self, world: Any, client_of: ClientOf) -> None:
+        ada = client_of("ada")
+        page = ada.get(MOVE).content.decode()
+        assert 'value="public_hosted"' not in page
+        assert "Propose the next stage" in page
+        refused = ada.post(MOVE, {"stage": "public_hosted", "reason": "now", "expected_version": "1"})
+        assert refused.status_code == 409
+        assert "no single person widens a size" in text_of(refused)
 
     def test_a_stale_version_keeps_the_text_and_shows_the_new_state(self, world: Any, client_of: ClientOf) -> None:
         ada = client_of("ada")
         version = hidden_version(ada.get(MOVE))
         Standing.objects.filter(size=world.size).update(version=int(version) + 1)
-        said = {"stage": "public_hosted", "reason": "My long reason.", "expected_version": version}
+        said = {"stage": "partner", "reason": "My long reason.", "expected_version": version}
         page = ada.post(MOVE, said)
         assert page.status_code == 409
         assert "My long reason." in page.content.decode()
@@ -353,12 +379,6 @@ class TestMove:
         assert page.status_code == 400
         assert "is not a stage" in text_of(page)
         assert ada.post(MOVE, {"stage": "partner", "reason": "x"}).status_code == 400
-
-    def test_a_duty_officer_reads_why_widening_is_not_theirs(self, client_of: ClientOf) -> None:
-        page = client_of("ben").get(MOVE)
-        assert "This move is made by a release manager." in text_of(page)
-        assert 'value="public_hosted"' not in page.content.decode()
-        assert 'value="partner"' in page.content.decode()
 
     def test_others_are_refused(self, client_of: ClientOf) -> None:
         assert client_of("anonymous").get(MOVE).status_code == 401

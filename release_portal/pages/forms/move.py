@@ -1,4 +1,4 @@
-"""The form that moves a size to another stage."""
+"""Forms that roll a size back and confirm it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,20 @@ from release_portal.pages.forms.base import ServiceForm
 
 
 class MoveForm(ServiceForm):
-    stage = forms.CharField(label=_("Move to"))
+    stage = forms.CharField(label=_("Roll back to"))
     reason = forms.CharField(
         label=_("Why does it move?"),
         help_text=_("The public timeline shows this sentence with your name."),
         widget=forms.Textarea(attrs={"rows": 4}),
+    )
+    expected_version = forms.CharField(label=_("Version"), widget=forms.HiddenInput)
+
+
+class ConfirmNarrowingForm(ServiceForm):
+    reason = forms.CharField(
+        label=_("What did you check?"),
+        help_text=_("The record keeps it."),
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2}),
     )
     expected_version = forms.CharField(label=_("Version"), widget=forms.HiddenInput)

@@ -26,6 +26,7 @@ OUTCOMES: dict[str, Promise | str] = {
     "stale": gettext_lazy("Stale"),
     "waived": gettext_lazy("Waived"),
     "not_run": gettext_lazy("Not run"),
+    "blocks": gettext_lazy("Blocks"),  # no criterion: a hold, a freeze, an empty roster
 }
 
 # Drawn on a 16 x 16 grid. `f` is filled with the text colour, `k` is cut out of a filled shape, the rest is stroked.
@@ -40,10 +41,13 @@ ICONS: dict[str, str] = {
     "waived": '<path d="M1.5 12.5c0-9 9-10.5 11.5-4"/><path d="m13.8 4.5-.6 4.3-4.2-1"/>'
     '<circle class="f" cx="8" cy="12.5" r="1.6"/>',
     "not_run": '<circle cx="8" cy="8" r="6.3" stroke-dasharray="2.5 2.45"/>',
-    # three marks that lie over a stage
+    "blocks": '<circle class="f" cx="8" cy="8" r="7"/><path class="k" d="M4.5 8h7"/>',
+    # marks that lie over a stage
     "held": '<path class="bar" d="M5 2.5v11m6-11v11"/>',
     "frozen": '<path d="M8 1v14M2 4.5l12 7m0-7-12 7M6 2.2l2 1.8 2-1.8m-4 11.6 2-1.8 2 1.8"/>',
     "restricted": '<path d="M1 8h5M3.8 5.5 6.3 8l-2.5 2.5M15 8h-5m2.2-2.5L9.7 8l2.5 2.5M8 1.5v13"/>',
+    "sunset": '<path d="M1 12.5h14M4 12.5a4 4 0 0 1 8 0M8 2v3M2.5 6.2l1.8 1.8m9.2-1.8-1.8 1.8"/>',
+    "withdrawn": '<path d="M3 15V7a5 5 0 0 1 10 0v8M1 15h14M8 5.5v5M6 7.5h4"/>',
     # notices
     "info": '<circle cx="8" cy="8" r="6.5"/><path d="M8 7.2v4M8 4.6v.4"/>',
     "success": '<circle class="f" cx="8" cy="8" r="7"/><path class="k" d="m4.6 8.3 2.3 2.4 4.5-5"/>',

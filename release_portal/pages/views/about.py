@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -14,6 +16,7 @@ from release_portal.core.http import PortalRequest
 from release_portal.pages.style_guide import sample_context
 from release_portal.pages.words import ACTIONS, AUDIENCES
 from release_portal.releases.ladder import LADDER
+from release_portal.releases.openness import matrix
 
 
 @public
@@ -26,8 +29,26 @@ def stages(request: PortalRequest) -> HttpResponse:
         }
         for action in Action
     ]
-    context = {"stages": LADDER, "rows": rows, "policy_version": POLICY_VERSION}
+    context = {"stages": LADDER, "rows": rows, "matrix": _matrix(), "policy_version": POLICY_VERSION}
     return render(request, "about/stages.html", context)
+
+
+def _matrix() -> list[dict[str, Any]]:
+    """Return the artefacts with the first sentence of each cell; the stage where each opens is seen in its row."""
+    return [
+        {
+            "artefact": row.artefact,
+            "cells": [
+                {
+                    "label": f"{stage.code} {stage.label}",
+                    "words": cell.audience.partition(".")[0].lower(),
+                    "is_open": cell.is_open,
+                }
+                for cell, stage in zip(row.cells, LADDER, strict=True)
+            ],
+        }
+        for row in matrix()
+    ]
 
 
 @public

@@ -1,4 +1,4 @@
-"""Holds on a size: block widening, stop use, confirm a stop, release."""
+"""Holds on a size: block widening, restrict use, confirm a restriction, release."""
 
 from __future__ import annotations
 
@@ -17,12 +17,23 @@ from release_portal.core.clock import now
 from release_portal.core.declare import roles
 from release_portal.core.errors import InvalidInput, NotFound, PortalError
 from release_portal.core.http import PortalRequest
+from release_portal.moves.services import restrict
 from release_portal.pages import showing
 from release_portal.pages.forms.base import ServiceForm
-from release_portal.pages.forms.holds import PLAIN, STOP, ConfirmHoldForm, RaiseForm, ReleaseForm
+from release_portal.pages.forms.holds import RAISE_FORMS, ConfirmHoldForm, RaiseForm, ReleaseForm
 from release_portal.registry.models import ModelSize
-from release_portal.releases.hold_rules import HOLD_STAFF, may_confirm, may_raise, may_release
-from release_portal.releases.hold_services import confirm_hold, raise_hold, release_hold
+from release_portal.releases.hold_rules import (
+    COHORT,
+    FEATURES,
+    HOLD_STAFF,
+    PLAIN,
+    QUOTAS,
+    STOP,
+    may_confirm,
+    may_raise,
+    may_release,
+)
+from release_portal.releases.hold_services import confirm_hold, release_hold
 from release_portal.releases.models import Hold
 
 COMMANDS: dict[str, tuple[type[ServiceForm], Any, Any]] = {
@@ -30,12 +41,13 @@ COMMANDS: dict[str, tuple[type[ServiceForm], Any, Any]] = {
     "release": (ReleaseForm, may_release, release_hold),
 }
 Bound = dict[str, ServiceForm]
+OFFERED = (PLAIN, STOP, QUOTAS, FEATURES, COHORT)
 
 
 @roles(*HOLD_STAFF)
 @require_http_methods(["GET", "HEAD", "POST"])
 def hold(request: PortalRequest, lab: str, name: str) -> HttpResponse:
-    """Hold a size or stop its use, and see what holds it."""
+    """Hold a size or restrict its use, and see what holds it."""
     at = now()
     size = size_for(request.actor, f"{lab}/{name}", Action.VIEW, at=at).size
     if request.method != "POST":
@@ -43,18 +55,19 @@ def hold(request: PortalRequest, lab: str, name: str) -> HttpResponse:
     kind = request.POST.get("kind", "")
     form = _raise_form(kind, size, request.POST)
     try:
-        raised = raise_hold(
+        raised = restrict(
             request.actor,
             size,
+            kind,
             reason=form.text("reason"),
-            stops_use=_stops(kind),
+            **_terms(form),
             expected_version=form.version(),
             at=at,
         )
     except PortalError as error:
         size.standing.refresh_from_db()
         form.refuse(error, expected_version=size.standing.version)
-        return _page(request, size, {kind: form}, error.status)
+        return _page(request, size, {kind if kind in RAISE_FORMS else "": form}, error.status)
     messages.success(request, _raised(raised))
     return showing.see_other(showing.address("size-hold", size))
 
@@ -62,7 +75,7 @@ def hold(request: PortalRequest, lab: str, name: str) -> HttpResponse:
 @roles(*HOLD_STAFF)
 @require_http_methods(["GET", "HEAD", "POST"])
 def command(request: PortalRequest, pk: int, name: str) -> HttpResponse:
-    """Confirm a stop of use, or release a hold."""
+    """Confirm a restriction, or release a hold."""
     held = Hold.objects.select_related("size").filter(pk=pk).first()
     if held is None or name not in COMMANDS:
         raise NotFound("There is nothing here.", change="The holds of a size are listed on its page.")
@@ -81,15 +94,29 @@ def command(request: PortalRequest, pk: int, name: str) -> HttpResponse:
     return showing.see_other(showing.address("size-hold", size))
 
 
-def _stops(kind: str) -> bool:
-    if kind not in (PLAIN, STOP):
-        raise InvalidInput("The form does not say what shall happen.", change="Choose a hold, or a stop of use.")
-    return kind == STOP
-
-
 def _raise_form(kind: str, size: ModelSize, data: Any = None) -> ServiceForm:
     initial = {"kind": kind, "expected_version": size.standing.version}
-    return RaiseForm(data, initial=initial, auto_id=f"id_{kind}_%s")
+    return RAISE_FORMS.get(kind, RaiseForm)(data, initial=initial, auto_id=f"id_{kind}_%s")
+
+
+def _terms(form: ServiceForm) -> dict[str, Any]:
+    """Read what the form of a level asks for; the rule says whether it is enough."""
+    fields = form.fields
+    terms: dict[str, Any] = {name: _number(form, name) for name in ("percent", "max_tokens") if name in fields}
+    if "functions" in fields:
+        terms["functions"] = form.texts("functions")
+    if "cohort" in fields:
+        terms["cohort"] = form.text("cohort")
+    return terms
+
+
+def _number(form: ServiceForm, name: str) -> int | None:
+    written = form.text(name).strip()
+    if not written:
+        return None
+    if not written.isdecimal() or len(written) > 6:
+        raise InvalidInput("This is no whole number.", field=name, change="Write digits only.")
+    return int(written)
 
 
 def _auto_id(name: str, held: Hold) -> str:
@@ -97,16 +124,18 @@ def _auto_id(name: str, held: Hold) -> str:
 
 
 def _raised(raised: Hold) -> str:
-    words = {
-        False: _("The size is held: it cannot be widened until the hold is released."),
-        True: _("Use is stopped, running work as well. It lapses in 72 hours unless a second officer confirms it."),
+    if raised.level == PLAIN:
+        return _("The size is held: it cannot be widened until the hold is released.")
+    if raised.level == STOP:
+        return _("Use is stopped, running work as well. It lapses in 72 hours unless a second officer confirms it.")
+    return _("Use is restricted (%(level)s). It lapses in 72 hours unless a second officer confirms it.") % {
+        "level": raised.level
     }
-    return words[raised.stops_use]
 
 
 def _answered(name: str) -> str:
     return {
-        "confirm": _("The stop is confirmed and no longer lapses."),
+        "confirm": _("The restriction is confirmed and no longer lapses."),
         "release": _("The hold is released. What the stage opens is open again, unless another hold is in force."),
     }[name]
 
@@ -116,7 +145,7 @@ def _page(request: PortalRequest, size: ModelSize, bound: Bound | None = None, s
     frame = showing.size_frame(actor, size, "size-hold", at=at)
     context = {
         **frame,
-        "offers": [_offer(actor, size, frame["holds"], kind, given) for kind in (PLAIN, STOP)],
+        "offers": [_offer(actor, size, frame["holds"], kind, given) for kind in OFFERED],
         "rows": [_row(actor, held, given) for held in frame["holds"]],
         "past": size.holds.exclude(released_at=None)[:10],
         "stray": given.get(""),
@@ -128,7 +157,7 @@ def _offer(actor: Actor, size: ModelSize, holds: list[Hold], kind: str, bound: B
     facts = [held.facts() for held in holds]
     return {
         "kind": kind,
-        "decision": may_raise(actor, facts, stops_use=kind == STOP),
+        "decision": may_raise(actor, facts, level=kind),
         "form": bound.get(kind) or _raise_form(kind, size),
     }
 
@@ -142,6 +171,6 @@ def _row(actor: Actor, held: Hold, bound: Bound) -> dict[str, Any]:
             or form_class(initial={"expected_version": held.version}, auto_id=_auto_id(name, held)),
         }
         for name, (form_class, may, _service) in COMMANDS.items()
-        if held.stops_use or name != "confirm"
+        if held.level != PLAIN or name != "confirm"
     ]
     return {"hold": held, "commands": commands}

@@ -33,7 +33,7 @@ def home(request: PortalRequest) -> HttpResponse:
     held = [_held(actor, grant, at) for grant in grants_for(actor).filter(holder_id=int(actor.id))]
     usable = sizes_for(actor, Action.GENERATE, at=at)
     context = {
-        "waiting": waiting_for(actor),
+        "waiting": waiting_for(actor, at=at),
         "ending": [row for row in held if row["ends_soon"]],
         "changes": [_change(event) for event in changes_for(actor, at=at)],
         "held": held,

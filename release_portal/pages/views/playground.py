@@ -123,5 +123,5 @@ def _page(
 
 
 def _context(request: PortalRequest, access: SizeAccess, form: PlaygroundForm, at: datetime) -> dict[str, Any]:
-    quota = showing.quota_of(request.actor, access.grant, at)
+    quota = showing.quota_of(request.actor, access.grant, at, access.restrictions)
     return {"form": form, "quota": quota, "size": access.size, "access": access, "at": at}

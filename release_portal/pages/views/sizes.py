@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
@@ -23,13 +24,22 @@ from release_portal.core.declare import public, roles
 from release_portal.core.errors import NotFound, PortalError
 from release_portal.core.http import PortalRequest
 from release_portal.pages import showing
-from release_portal.pages.forms.move import MoveForm
+from release_portal.pages.forms.as_of import looking_back
+from release_portal.pages.forms.base import ServiceForm
+from release_portal.pages.forms.move import ConfirmNarrowingForm, MoveForm
+from release_portal.pages.marks import marks_of
+from release_portal.pages.narrowing_words import narrowing_pages, standing_notices
 from release_portal.pages.paging import page_of
 from release_portal.pages.words import ACTIONS
 from release_portal.registry.models import ModelSize
-from release_portal.releases.ladder import LADDER, stage_of
-from release_portal.releases.lookups import moves_for
-from release_portal.releases.services import move_stage
+from release_portal.releases.history import standing_as_of
+from release_portal.releases.hold_rules import HOLD_STAFF
+from release_portal.releases.ladder import LADDER, artefacts_open_at, neighbours, stage_of
+from release_portal.releases.lookups import open_narrowings, roll_backs_for
+from release_portal.releases.models import Narrowing
+from release_portal.releases.narrowing_rules import may_confirm
+from release_portal.releases.narrowings import roll_back
+from release_portal.releases.openness import Level, openness_of
 
 # What the first box of a size answers, and where each answer leads.
 FIRST_ACTIONS = (Action.GENERATE, Action.READ_CARD, Action.DOWNLOAD_WEIGHTS, Action.DETECT)
@@ -54,9 +64,11 @@ def size(request: PortalRequest, lab: str, name: str) -> HttpResponse:
         "facts": _facts(shown),
         "files": _files(shown),
         "artefacts": _artefacts(shown, frame["decisions"]),
+        "openness": _openness(shown),
         "aliases": [alias for alias in shown.aliases.all() if alias.note],
         "history": history[:PREVIEW],
         "history_more": max(len(history) - PREVIEW, 0),
+        "standing_notices": standing_notices(shown, at),
     }
     return render(request, "sizes/size.html", context)
 
@@ -103,28 +115,38 @@ def _version(versions: list[CardVersion], asked: str) -> CardVersion | None:
 
 @public
 def timeline(request: PortalRequest, lab: str, name: str) -> HttpResponse:
-    """Everything that the public may know of how a size came to stand where it stands."""
+    """Everything that the public may know of how a size came to stand where it stands, or stood at an earlier time."""
     at = now()
     shown = size_for(request.actor, f"{lab}/{name}", Action.VIEW, at=at).size
+    form, asked, status = looking_back(request, at)
     history = showing.size_history(request.actor, shown, at=at)
     context = {
         **showing.size_frame(request.actor, shown, "size-timeline", at=at),
-        "page_obj": page_of(request, history),
+        "page_obj": page_of(request, showing.until(history, asked)),
+        "form": form,
+        "asked": asked,
+        "then": _stood(shown, asked) if asked else None,
     }
-    return render(request, "sizes/timeline.html", context)
+    return render(request, "sizes/timeline.html", context, status=status)
 
 
-@roles("release_manager", "duty_officer")
+def _stood(shown: ModelSize, asked: datetime) -> dict[str, Any]:
+    """Return where the size stood at an earlier time, from its record alone."""
+    then = standing_as_of(shown.slug, asked)
+    return {"stage": then.place, "since": then.since, "marks": marks_of(then.holds.values(), ending=then.ending)}
+
+
+@roles(*HOLD_STAFF)
 @require_http_methods(["GET", "HEAD", "POST"])
 def move(request: PortalRequest, lab: str, name: str) -> HttpResponse:
-    """Move a size to another stage, with a reason that the public reads."""
+    """Roll a size back at once, with a reason that the public reads; widening is proposed elsewhere."""
     at = now()
     shown = size_for(request.actor, f"{lab}/{name}", Action.VIEW, at=at).size
     if request.method != "POST":
-        return _move_page(request, shown, MoveForm(initial={"expected_version": shown.standing.version}))
+        return move_page(request, shown, MoveForm(initial={"expected_version": shown.standing.version}))
     form = MoveForm(request.POST)
     try:
-        standing = move_stage(
+        narrowing = roll_back(
             request.actor,
             shown,
             form.text("stage"),
@@ -135,52 +157,67 @@ def move(request: PortalRequest, lab: str, name: str) -> HttpResponse:
     except PortalError as error:
         shown.standing.refresh_from_db()
         form.refuse(error, expected_version=shown.standing.version)
-        return _move_page(request, shown, form, error.status)
-    messages.success(request, _("%(size)s stands at %(stage)s now.") % {"size": shown, "stage": standing.place.label})
-    return showing.see_other(showing.address("size", shown))
+        return move_page(request, shown, form, status=error.status)
+    words = {"size": shown, "stage": stage_of(narrowing.target).label}
+    messages.success(request, _("%(size)s stands at %(stage)s now. Another person must confirm it.") % words)
+    return showing.see_other(showing.address("size-move", shown))
 
 
-def _move_page(request: PortalRequest, shown: ModelSize, form: MoveForm, status: int = 200) -> HttpResponse:
-    frame = showing.size_frame(request.actor, shown, "size-move", at=now())
-    chosen = form.text("stage") if form.is_bound else ""
+def move_page(
+    request: PortalRequest,
+    shown: ModelSize,
+    form: MoveForm | None = None,
+    bound: Mapping[int, ServiceForm] | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    """Show what can be rolled back, what waits for a second person, and where wider stages are proposed."""
+    at = now()
+    chosen = form.text("stage") if form is not None and form.is_bound else ""
     options = [
         {
             "stage": stage,
             "decision": decision,
             "is_chosen": stage.slug == chosen,
             "effects": _effects(shown, stage.slug),
-            "next": _next_step(shown, decision),
         }
-        for stage, decision in moves_for(request.actor, shown, is_held=bool(frame["holds"]))
+        for stage, decision in roll_backs_for(request.actor, shown)
     ]
-    is_possible = any(option["decision"] for option in options)
-    context = {**frame, "form": form, "options": options, "is_possible": is_possible}
+    context = {
+        **showing.size_frame(request.actor, shown, "size-move", at=at),
+        "form": form or MoveForm(initial={"expected_version": shown.standing.version}),
+        "options": options,
+        "is_possible": any(option["decision"] for option in options),
+        "above": neighbours(shown.standing.stage)[1],
+        "narrowings": [_narrowing_row(request.actor, one, bound or {}) for one in open_narrowings(shown)],
+        "more": narrowing_pages(request.actor, shown),
+        "standing_notices": standing_notices(shown, at),
+    }
     return render(request, "sizes/move.html", context, status=status)
 
 
-def _next_step(shown: ModelSize, decision: Decision) -> dict[str, str]:
-    """Return where a refusal can be changed."""
-    steps = {"card_incomplete": {"url": showing.address("card-edit", shown), "label": _("Edit the model card")}}
-    return steps.get(decision.code, {})
+def _narrowing_row(actor: Actor, narrowing: Narrowing, bound: Mapping[int, ServiceForm]) -> dict[str, Any]:
+    form = bound.get(narrowing.pk) or ConfirmNarrowingForm(
+        initial={"expected_version": narrowing.version}, auto_id=f"id_confirm_{narrowing.pk}_%s"
+    )
+    return {
+        "narrowing": narrowing,
+        "source": stage_of(narrowing.source),
+        "target": stage_of(narrowing.target),
+        "decision": may_confirm(actor, narrowing.facts()),
+        "form": form,
+    }
 
 
 def _effects(shown: ModelSize, target: str) -> list[str]:
-    """Say what a move would do, in the words of the ladder."""
+    """Say what a roll-back would do, in the words of the ladder."""
     present, there = shown.standing.place, stage_of(target)
-    opened = [kind for kind in there.artefacts if there.ordinal > present.ordinal]
-    closed = [] if opened else _closed(present.ordinal, there.ordinal)
+    closed = [kind for stage in LADDER if there.ordinal < stage.ordinal <= present.ordinal for kind in stage.artefacts]
     effects = [there.audience]
-    if opened:
-        effects.append(_("Opens: %(kinds)s.") % {"kinds": ", ".join(opened)})
     if closed:
         effects.append(_("Closes: %(kinds)s.") % {"kinds": ", ".join(closed)})
-    if not there.is_reversible and there.ordinal > present.ordinal:
-        effects.append(_("Copies that are made cannot be recalled."))
+    if not present.is_reversible and there.is_reversible:
+        effects.append(_("Copies that were made cannot be recalled."))
     return effects
-
-
-def _closed(present: int, target: int) -> list[str]:
-    return [kind for stage in LADDER if target < stage.ordinal <= present for kind in stage.artefacts]
 
 
 def _may(shown: ModelSize, decisions: Mapping[Action, Decision]) -> list[dict[str, Any]]:
@@ -217,3 +254,12 @@ def _artefacts(shown: ModelSize, decisions: Mapping[Action, Decision]) -> list[d
         {"artefact": artefact, "decision": decisions[ACTION_OF_ARTEFACT[artefact.kind]]}
         for artefact in shown.artefacts.all()
     ]
+
+
+def _openness(shown: ModelSize) -> tuple[Level, ...]:
+    """Return how open the size is on public scales; computed from what is open to everyone, never typed."""
+    known = {artefact.kind for artefact in shown.artefacts.all()}
+    known |= {"card"} if shown.card_versions.exists() else set()
+    known |= {"weights"} if shown.current_revision else set()
+    opened = known.intersection(artefacts_open_at(shown.standing.stage))
+    return openness_of(shown.standing.stage, opened, shown.family.licence)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 
 from django.urls import reverse
@@ -17,26 +16,22 @@ from release_portal.access.services import decide_command
 from release_portal.audit.models import AuditEvent
 from release_portal.core.actors import Actor
 from release_portal.misuse.lookups import decision_on, reports_for
+from release_portal.pages.waiting_governance import MOST_OF_A_KIND, Waiting, governance_waiting
 from release_portal.pages.words import APPLICATION_STATES_OF_HOLDER as OWN
-from release_portal.releases.hold_rules import CONFIRM_STOP_WITHIN, may_confirm
+from release_portal.releases.hold_rules import may_confirm
 from release_portal.releases.models import Hold
 
-MOST_OF_A_KIND = 5
 
-
-@dataclass(frozen=True)
-class Waiting:
-    """One line: what to do, where, and until when."""
-
-    kind: str
-    title: str
-    url: str
-    until: datetime | None
-
-
-def waiting_for(actor: Actor) -> list[Waiting]:
+def waiting_for(actor: Actor, *, at: datetime) -> list[Waiting]:
     """Return everything that waits for the actor, what ends soonest first."""
-    lines = [*_suspensions(actor), *_stops(actor), *_reports(actor), *_reviews(actor), *_own_applications(actor)]
+    lines = [
+        *_suspensions(actor),
+        *_restrictions(actor),
+        *_reports(actor),
+        *_reviews(actor),
+        *_own_applications(actor),
+        *governance_waiting(actor, at=at),
+    ]
     return sorted(lines, key=lambda line: (line.until is None, line.until.timestamp() if line.until else 0.0))
 
 
@@ -49,12 +44,12 @@ def _suspensions(actor: Actor) -> Iterator[Waiting]:
             yield Waiting(_("Suspension to confirm"), title, reverse("grant", args=[grant.pk]), until)
 
 
-def _stops(actor: Actor) -> Iterator[Waiting]:
-    for hold in Hold.objects.open().filter(stops_use=True).select_related("size"):
+def _restrictions(actor: Actor) -> Iterator[Waiting]:
+    for hold in Hold.objects.unconfirmed().select_related("size"):
         if may_confirm(actor, hold.facts()):
+            kind = _("Stop of use to confirm") if hold.stops_use else _("Restriction to confirm")
             url = reverse("size-hold", args=[hold.size.lab_slug, hold.size.size_slug])
-            title = f"{hold.size.name}: {hold.reason}"
-            yield Waiting(_("Stop of use to confirm"), title, url, hold.raised_at + CONFIRM_STOP_WITHIN)
+            yield Waiting(kind, f"{hold.size.name}: {hold.reason}", url, hold.lapses_at)
 
 
 def _reports(actor: Actor) -> Iterator[Waiting]:
