@@ -20,6 +20,7 @@ from release_portal.audit.services import record
 from release_portal.core.actors import Actor, system_actor
 from release_portal.core.home import load_secrets
 from release_portal.ops.demo_applications import write_applications
+from release_portal.ops.demo_policies import write_duty, write_policies
 from release_portal.ops.demo_reports import write_reports
 from release_portal.ops.importing import Progress, import_weights
 from release_portal.registry.catalogue import load_catalogue
@@ -123,12 +124,12 @@ def import_demo_model(*, at: dt.datetime, progress: Progress) -> None:
         import_weights(DEMO, DEMO_SIZE, str(demo_source()), at=at, progress=progress)
 
 
-def write_cards(*, at: dt.datetime) -> None:
+def write_cards(actor: Actor, *, at: dt.datetime) -> None:
     """Publish a first card for every size that has none, from what the catalogue knows."""
     for size in ModelSize.objects.select_related("family").prefetch_related("aliases"):
         if not size.card_versions.exists():
             text = first_card(_card_facts(size), empty=UNFINISHED.get(size.slug, ""))
-            publish_card(DEMO, size, text, summary="first card", expected_number=0, at=at)
+            publish_card(actor, size, text, summary="first card", expected_number=0, at=at)
 
 
 def _card_facts(size: ModelSize) -> FirstFacts:
@@ -153,8 +154,10 @@ def write_demo(*, at: dt.datetime, progress: Progress) -> None:
     if not ModelSize.objects.exists():
         write_catalogue(DEMO, at=at)
     write_people(demo_password(), at=at)
+    write_policies(at=at)
+    write_duty(at=at)
     write_grants(at=at)
     write_applications(DEMO, DEMO_SIZE, at=at)
-    write_cards(at=at)
+    write_cards(DEMO, at=at)
     write_reports(at=at)
     import_demo_model(at=at, progress=progress)

@@ -6,9 +6,28 @@ from release_portal.access.application_rules import APPLICATION
 from release_portal.access.grant_rules import GRANT
 from release_portal.core.lifecycle import Lifecycle
 from release_portal.misuse.report_rules import REPORT
+from release_portal.moves.recall_rules import RECALL
+from release_portal.releases.consultation_rules import COMMENT, EXTERNAL_REVIEW, WINDOW
+from release_portal.releases.freeze_rules import FREEZE
 from release_portal.releases.hold_rules import HOLD
+from release_portal.releases.narrowing_rules import NARROWING
+from release_portal.releases.proposal_rules import PROPOSAL
+from release_portal.releases.waiver_rules import WAIVER
 
-LIFECYCLES: tuple[Lifecycle, ...] = (APPLICATION, GRANT, HOLD, REPORT)
+LIFECYCLES: tuple[Lifecycle, ...] = (
+    APPLICATION,
+    GRANT,
+    HOLD,
+    REPORT,
+    PROPOSAL,
+    WAIVER,
+    WINDOW,
+    COMMENT,
+    EXTERNAL_REVIEW,
+    FREEZE,
+    NARROWING,
+    RECALL,
+)
 
 HEAD = """# Who may do what, and when
 
