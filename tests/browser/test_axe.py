@@ -29,6 +29,11 @@ PAGES: dict[str, tuple[str, str]] = {
     "size-timeline": ("", "/sizes/openai/gpt2-1558m/timeline/"),
     "size-move": ("ada", "/sizes/huggingfacetb/smollm2-1.7b-instruct/move/"),
     "size-hold": ("ben", SIZE + "hold/"),
+    "size-withdraw": ("ben", SIZE + "withdraw/"),
+    "size-recall": ("ben", SIZE + "recall/"),
+    "size-review": ("ada", SIZE + "review/"),
+    "size-partner-reports": ("hal", SIZE + "partner-reports/"),
+    "recall-notice": ("ada", "/recall-notices/{recall_notice}/"),
     "card-edit": ("ada", SIZE + "card/edit/"),
     "card-diff": ("", SIZE + "card/diff/?from=1&to=1"),
     "playground": ("cleo", SIZE + "playground/"),
@@ -54,6 +59,25 @@ PAGES: dict[str, tuple[str, str]] = {
     "audit": ("ben", "/audit/"),
     "home": ("ben", "/home/"),
     "about-stages": ("", "/about/stages/"),
+    "replay": ("", "/replay/gpt2-2019/"),
+    "board": ("", "/board/"),
+    "excuses": ("", "/excuses/"),
+    "size-excuses": ("", SIZE + "excuses/"),
+    "policies": ("", "/policies/"),
+    "policy": ("", "/policies/preset/"),
+    "policy-diff": ("", "/policies/preset/demo-fast/"),
+    "decisions": ("", "/decisions/"),
+    "decision": ("", "/decisions/{decision}/"),
+    "proposals": ("", "/proposals/"),
+    "proposal-new": ("ada", SIZE + "proposals/new/"),
+    "proposal": ("ada", "/proposals/{decision}/"),
+    "checklist": ("ada", "/proposals/{decision}/checklist/"),
+    "comment-window": ("", "/proposals/{decision}/comments/"),
+    "workspace": ("gia", "/proposals/{decision}/review/"),
+    "evidence": ("", SIZE + "evidence/"),
+    "evidence-attach": ("ben", SIZE + "evidence/C07/"),
+    "freezes": ("ben", "/freezes/"),
+    "duty": ("olu", "/duty/"),
     "report-misuse": ("", "/report/"),
     "report-status": ("", "/report/status/"),
     "report-queue": ("ben", "/staff/reports/"),
@@ -69,7 +93,11 @@ NO_PAGE = {
     "healthz", "readyz", "style-guide", "generation-again", "generation-stream", "generation-stop", "generation-facts",
     "grant-command", "token-create", "token-revoke", "audit-verify", "own-data-export", "card-preview", "card-raw",
     "application-command", "review-command", "notice-read", "notices-read", "mail-again", "hold-command",
+    "narrowing-confirm", "recall-command", "recall-notice-command", "partner-report-answer",
     "report-message", "report-command", "detection-result",
+    "proposal-command", "proposal-vote", "proposal-answer", "waiver-ask", "waiver-agree", "window-open",
+    "reviewer-invite", "comment-answer", "comment-hide", "workspace-accept", "evidence-measure", "evidence-review",
+    "freeze-lift", "duty-remove",
 }  # fmt: skip
 ERRORS = {
     "401": ("", "/home/"),
@@ -95,16 +123,36 @@ def test_every_page_is_in_the_table() -> None:
 
 FIND = """
 import json
+from datetime import timedelta
 from release_portal.access.models import Application, Grant
 from release_portal.accounts.models import User
 from release_portal.misuse.models import MisuseReport
-from release_portal.registry.models import ModelFamily
+from release_portal.moves.recalls import open_recall
+from release_portal.accounts.actors import actor_of
+from release_portal.core.clock import now
+from release_portal.registry.models import ModelFamily, ModelSize
+from release_portal.releases.consultations import open_window
+from release_portal.releases.external_reviews import invite_reviewer
+from release_portal.releases.proposals import open_proposal
+PROPOSED = ModelSize.objects.select_related("standing").get(slug="openai/gpt2-355m")
+ADA = actor_of(User.objects.get(username="ada"))
+decided = open_proposal(ADA, PROPOSED, "open_science", rationale="The data recipe is ready.", conditions="", at=now())
+later = now() + timedelta(days=90)
+open_window(ADA, decided.pk, kind="comment", text="What is missing?", closes_at=later, at=now())
+GIA = User.objects.get(username="gia")
+TERMS = {"terms": "Read the case.", "fee": "none", "edit_rights": "Nobody edits the report."}
+invite_reviewer(ADA, decided.pk, reviewer=GIA, due_at=later, at=now(), **TERMS)
+RECALLED = ModelSize.objects.get(slug="openai/gpt2-1558m")
+recall = open_recall(actor_of(User.objects.get(username="ada")), RECALLED, reason="A flaw in the weights.", at=now())
+recall.notices.create(recipient="A mirror", contact="by mail", sent_at=now())
 print(json.dumps({
     "family": ModelFamily.objects.get(name="GPT-2").slug,
     "application": Application.objects.filter(applicant__username="finn", state="submitted").latest("created_at").pk,
     "grant": Grant.objects.get(holder__username="eve").pk,
     "person": User.objects.get(username="ben").pk,
     "report": MisuseReport.objects.latest("received_at").pk,
+    "recall_notice": recall.notices.first().pk,
+    "decision": decided.pk,
 }))
 """
 DETECT = """

@@ -13,7 +13,7 @@ from tests.stack.portal import Portal
 pytestmark = pytest.mark.browser
 
 SIZE = "/sizes/huggingfacetb/smollm2-135m-instruct/"
-OTHER = "/sizes/huggingfacetb/smollm2-360m-instruct/"
+OPEN = "/sizes/meta/opt-125m/"
 HIDDEN = "/sizes/huggingfacetb/smollm2-1.7b-instruct/"
 PROMPT = "Once upon a time there was a lighthouse keeper who"
 
@@ -101,18 +101,16 @@ def test_3_a_person_without_a_grant_is_told_why_not_and_a_visitor_sees_what_is_p
     shot(anonymous, "3-anonymous")
 
 
-def test_4_a_release_manager_moves_a_size_and_what_people_may_do_changes_at_once(visitor: Open) -> None:
+def test_4_one_person_rolls_a_size_back_and_what_people_may_do_changes_at_once(visitor: Open) -> None:
     anonymous, page = visitor(), visitor("ada")
-    page.goto(OTHER + "move/")
-    page.get_by_role("radio", name=re.compile("Partner")).check()
-    page.fill("[name=reason]", "Agreements with two partners are signed.")
-    page.get_by_role("button", name="Move the size").click()
-    page.wait_for_url(re.compile(OTHER + "$"))
-    anonymous.goto(OTHER + "timeline/")
-    expect(anonymous.locator("main")).to_contain_text("Agreements with two partners are signed.")
+    page.goto(OPEN + "move/")
+    page.get_by_role("radio", name=re.compile("Disclosed")).check()
+    page.fill("[name=reason]", "Two people saw odd output.")
+    page.get_by_role("button", name="Roll back now").click()
+    expect(page.locator("main")).to_contain_text("a second person has not confirmed it")
+    anonymous.goto(OPEN + "timeline/")
+    expect(anonymous.locator("main")).to_contain_text("Two people saw odd output.")
     shot(anonymous, "4-timeline")
-    anonymous.goto(OTHER)
-    expect(anonymous.locator("main")).to_contain_text("Partner")
 
 
 def test_5_a_suspension_stops_the_running_text_and_says_why_and_lifting_it_lets_her_go_on(visitor: Open) -> None:
