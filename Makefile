@@ -34,7 +34,7 @@ browser-test: setup
 	$(PY) -m pytest tests/browser -m "browser or not browser"
 
 postgres-test: setup
-	$(PY) -m pytest -m "not worker" tests/services tests/pages tests/rules
+	$(PY) -m pytest -m "not worker" tests/services tests/pages
 
 chaos: setup
 	CHAOS_KILLS=$(or $(KILLS),100) $(PY) -m pytest tests/stack/test_chaos.py -m worker -q

@@ -138,7 +138,7 @@ class Governance(RuleBasedStateMachine):
     @rule(
         slug=sizes,
         disturbance=st.sampled_from(DISTURBANCES),
-        at_state=st.sampled_from(("scheduled", "cooling", "in_review")),
+        at_state=st.sampled_from(("scheduled", "cooling", "scheduled", "in_review")),
     )
     def disturb_and_go_on(self, slug: str, disturbance: str, at_state: str) -> None:
         """Something happens at the worst time: after the lock, after the vote, just before the move."""
@@ -152,6 +152,39 @@ class Governance(RuleBasedStateMachine):
             proposal = self.open_proposal(slug)
             if proposal is not None and proposal.state in ("in_review", "cooling", "scheduled"):
                 self.next_step(slug)
+
+    @rule(
+        slug=sizes,
+        is_held=st.booleans(),
+        then=st.sampled_from(("lapse", "confirm", "confirm and lapse", "nothing")),
+    )
+    def an_officer_narrows(self, slug: str, is_held: bool, then: str) -> None:
+        """5: an officer narrows whatever holds the size; then a second person confirms, or nobody does."""
+        for _number in range(6):
+            if self.size(slug).standing.stage == "registered":
+                self.next_step(slug)
+        if is_held:
+            self.officer_holds(slug, "olu", "hold")
+            self.anybody_freezes("ben")
+        self.anybody_rolls_back(slug, "ben", 1)
+        if then == "confirm and lapse":
+            self.anybody_rolls_back(slug, "ada", 1)
+            self.confirm_first(slug)
+        if then == "confirm":
+            self.anybody_confirms_roll_backs("jo")
+        if then in ("lapse", "confirm and lapse"):
+            self.wait(80)
+            self.sweep()
+
+    def confirm_first(self, slug: str) -> None:
+        """Confirm only the oldest roll-back that waits; a later one goes on waiting."""
+        one = Narrowing.objects.unconfirmed().filter(size__slug=slug).order_by("pk").first()
+        if one is not None:
+            self.attempt(
+                lambda: narrowings.confirm_narrowing(
+                    self.world.actor("jo"), one.pk, reason="seen too", expected_version=one.version, at=self.at
+                )
+            )
 
     def disturb(self, slug: str, disturbance: str) -> None:
         smaller = {BIGGER: SMALLER, SMALLER: SMALLER}[slug]
@@ -232,6 +265,8 @@ class Governance(RuleBasedStateMachine):
         )
 
     def approve_all(self, proposal: Proposal) -> None:
+        own = self.attempt(lambda: vote(self.world, proposal, "jo", "release_manager", at=self.at))
+        assert not own or proposal.opened_by_id != self.world.actor("jo").id  # 3: never on one's own proposal
         for need in gate_of(proposal).approvals:
             self.attempt(lambda need=need: vote(self.world, proposal, VOTERS[need.role], need.role, at=self.at))
 
@@ -479,26 +514,46 @@ class Governance(RuleBasedStateMachine):
                 )
             )
 
-    @rule(slug=sizes, criterion=st.sampled_from(("C03", "C07", "C12", "L01", "C27")), days=st.sampled_from((1, 5, 40)))
-    def waiver_is_asked(self, slug: str, criterion: str, days: int) -> None:
+    @rule(
+        slug=sizes,
+        criterion=st.sampled_from(("C03", "C07", "L01", "C12", "C27")),
+        days=st.sampled_from((1, 5, 40)),
+        people=st.sampled_from((5, 2)),
+    )
+    def a_waiver_instead_of_evidence(self, slug: str, criterion: str, days: int, people: int) -> None:
+        """Bad evidence arrives, a waiver is asked for, some or all agree, time passes, and the team goes on."""
+        if self.open_proposal(slug) is None:
+            self.next_step(slug)
         proposal = self.open_proposal(slug)
-        if proposal is None:
+        if proposal is None or proposal.state != "collecting":
             return
+        for one in ("C03", "C07", "C12"):
+            self.supply_one(slug, one)
+        if criterion in ("C03", "C07"):
+            self.evidence_arrives(slug, criterion, "rejected")
+        answer_checklist(self.world, proposal, at=self.at, reason=f"Answered at {self.at:%d %H:%M}.")
+        self.ask_and_agree(proposal, criterion, days, people)
+        self.attempt(lambda: lock(self.world, proposal, at=self.at))
+        for _number in range(4):
+            found = self.open_proposal(slug)
+            if found is not None and found.state in ("locked", "in_review", "cooling", "scheduled"):
+                self.next_step(slug)
+
+    def ask_and_agree(self, proposal: Proposal, criterion: str, days: int, people: int) -> None:
         ends_at = self.at + timedelta(days=days)
         self.attempt(
             lambda: ask_waiver(
                 self.world.actor("jo"), proposal.pk, criterion=criterion, reason="needed", ends_at=ends_at, at=self.at
             )
         )
-
-    @rule(name=names, role=st.sampled_from(("release_manager", "safety_reviewer")))
-    def anybody_agrees_to_waivers(self, name: str, role: str) -> None:
-        for one in Waiver.objects.filter(granted_at=None):
-            self.attempt(
-                lambda one=one: agree_to_waiver(
-                    self.world.actor(name), one.proposal_id, one.pk, role=role, reason="yes", at=self.at
+        agreeing = [(name, role) for role, name in VOTERS.items() if name != "gia"][:people]
+        for one in Waiver.objects.filter(proposal=proposal, granted_at=None):
+            for name, role in agreeing:
+                self.attempt(
+                    lambda one=one, name=name, role=role: agree_to_waiver(
+                        self.world.actor(name), one.proposal_id, one.pk, role=role, reason="yes", at=self.at
+                    )
                 )
-            )
 
     # --- what always holds -------------------------------------------------------------------------------------------
 
@@ -522,6 +577,17 @@ class Governance(RuleBasedStateMachine):
             executed = Proposal.objects.filter(size=standing.size).exclude(executed_at=None)
             reached = [stage_of(proposal.target).ordinal for proposal in executed] or [0]
             assert stage_of(standing.stage).ordinal <= stage_of(standing.granted).ordinal <= max(reached)
+
+    @invariant()
+    def nothing_is_open_beyond_the_last_confirmed_roll_back(self) -> None:
+        """5: what two people took back stays taken until a proposal is executed after it.
+
+        Seen to fail with `granted` left as it was in `confirm_narrowing`.
+        """
+        for one in Narrowing.objects.filter(state="confirmed", size__slug__in=(SMALLER, BIGGER)):
+            later = Proposal.objects.filter(size=one.size, executed_at__gte=one.ended_at)
+            standing = Standing.objects.get(size=one.size)
+            assert later.exists() or stage_of(standing.granted).ordinal <= stage_of(one.target).ordinal
 
     @invariant()
     def votes_are_by_distinct_people(self) -> None:
@@ -556,7 +622,14 @@ def replaced(draft: Any, **values: Any) -> Any:
 
 @pytest.mark.django_db
 def test_no_order_of_commands_breaks_an_invariant(world: World) -> None:
-    """Invariants 1-6 and 12-14 over the services; 15 is asked of the page, 7-11 in tests of their own."""
+    """Invariants 1-6 and 12-14 over the services; 15 is asked of the page, 7-11 in tests of their own.
+
+    Seen to fail, each with one guard removed in a copy: 2 with `drift=()` at execution; 3 with the question of the own
+    proposal taken out of `decide_command` (the database refuses then); 4 with another kind of event for a lapse; 5 with
+    `is_held` or `is_frozen` always false, and with a roll-back that a hold refuses; 1 and 5 with `granted` left as it
+    was on a confirmation; 6 with evidence that never becomes stale; 11 with a cool-off of nothing; 12 with the smaller
+    size never asked; 13 with waivers that never end.
+    """
     machine = type("GovernanceOfThisWorld", (Governance,), {"world": world})
     examples, steps = steps_of(connection.vendor)
     run_state_machine_as_test(

@@ -15,6 +15,7 @@ from release_portal.audit.models import AuditEvent
 from release_portal.audit.services import verify_chain
 from release_portal.core.actors import system_actor
 from release_portal.core.errors import NotAllowed
+from release_portal.evidence import measurers
 from release_portal.evidence.models import Evidence
 from release_portal.evidence.services import review_evidence
 from release_portal.registry import store
@@ -185,8 +186,11 @@ def test_what_is_no_monitor_is_not_watched(world: World) -> None:
     assert fresh(proposal).state == "completed"
 
 
-def test_what_the_portal_measures_by_itself_it_measures_anew(world: World) -> None:
-    watched(world, monitors="C12", soak=15)
+def test_what_the_portal_measures_by_itself_it_measures_anew(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    proposal = watched(world, monitors="C12", soak=15)
+    criterion = gate_of(proposal).criterion("C12")
+    assert criterion is not None
+    monkeypatch.setitem(measurers._MEASURERS, "C12", lambda size, at: passing_draft(criterion, size, at))
     before = Evidence.objects.filter(size=world.size, criterion="C12").count()
     observe_proposals(SWEEPER, at=world.at + 2 * DAY)
     observe_proposals(SWEEPER, at=world.at + 2 * DAY + HOUR)
