@@ -28,6 +28,15 @@ GRANT = Lifecycle(
         command(
             "renew", "active scheduled", None, "access_lead partner_lead", "an approved application; from the old end"
         ),
+        command(
+            "propose",
+            "active scheduled suspended",
+            SUSPENDED,
+            "access_lead partner_lead",
+            "a revocation, with a coded reason; suspended until a second person confirms, else it lapses",
+        ),
+        command("revoke", "suspended", REVOKED, "access_lead partner_lead", "another person than the one who proposed"),
+        command("reinstate", "suspended expired revoked", ACTIVE, "appeal", "an appeal was right; lost time is added"),
         command("surrender", "active scheduled suspended", SURRENDERED, "holder", "the holder gives it up"),
     ),
 )

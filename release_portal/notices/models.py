@@ -63,6 +63,7 @@ class MailOut(models.Model):
     to = models.EmailField()
     subject = models.CharField(max_length=200)
     body = models.TextField()
+    sealed_tail = models.BinaryField(null=True)  # what nobody but the reader may see; gone once it is sent
     state = models.CharField(max_length=8, default=WAITING, choices=[(state, state) for state in STATES])
     attempts = models.PositiveSmallIntegerField(default=0)
     next_attempt_at = models.DateTimeField()

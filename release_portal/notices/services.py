@@ -17,6 +17,7 @@ from release_portal.accounts.roles import Role
 from release_portal.audit.services import record
 from release_portal.core.actors import Actor
 from release_portal.core.errors import NotAllowed, NotFound, NotNow
+from release_portal.core.keys import seal, unseal
 from release_portal.notices.kinds import notice_kind
 from release_portal.notices.models import MailOut, Notice
 from release_portal.notices.retry_rules import FAILED, SENT, WAITING, is_given_up, next_attempt
@@ -25,9 +26,25 @@ BATCH = 50
 
 
 def notify(
-    recipient: User, kind: str, context: Mapping[str, str], *, at: datetime, path: str = "", dedupe_key: str = ""
+    recipient: User,
+    kind: str,
+    context: Mapping[str, str],
+    *,
+    at: datetime,
+    path: str = "",
+    dedupe_key: str = "",
+    mail_only: str = "",
 ) -> Notice | None:
     """Write a notice and its mail inside the caller's transaction; None when this key was told already.
+
+    Args:
+        recipient: who is told.
+        kind: kind of the catalogue.
+        context: the strings that its text names.
+        at: the time of the act.
+        path: page of the portal that it is about.
+        dedupe_key: the same key is told once.
+        mail_only: a line that stands in the mail alone, sealed until it is sent; for links that are secrets.
 
     Raises:
         KeyError: the kind is not in the catalogue.
@@ -42,7 +59,7 @@ def notify(
         recipient=recipient, kind=kind, subject=subject, body=body, path=path, dedupe_key=dedupe_key, created_at=at
     )
     if recipient.is_active and recipient.email:
-        _post(notice, recipient.email, at)
+        _post(notice, recipient.email, at, mail_only)
     return notice
 
 
@@ -72,12 +89,13 @@ def _text(kind: str, context: Mapping[str, str]) -> tuple[str, str]:
     return " ".join(subject.split())[:200], body.strip()
 
 
-def _post(notice: Notice, address: str, at: datetime) -> None:
+def _post(notice: Notice, address: str, at: datetime, mail_only: str) -> None:
     link = f"\n\n{settings.PUBLIC_URL}{notice.path}" if notice.path else ""
     MailOut.objects.create(
         to=address,
         subject=notice.subject,
         body=f"{notice.body}{link}\n",
+        sealed_tail=seal(mail_only) if mail_only else None,
         next_attempt_at=at,
         dedupe_key=f"notice:{notice.pk}",
         created_at=at,
@@ -131,8 +149,8 @@ def _try(mail: MailOut, at: datetime) -> bool:
         mail.last_error = f"{type(error).__name__}: {error}"[:300]
         mail.state = FAILED if is_given_up(mail.attempts) else WAITING
     else:
-        mail.last_error, mail.state, mail.sent_at = "", SENT, at
-    mail.save(update_fields=["last_error", "state", "sent_at"])
+        mail.last_error, mail.state, mail.sent_at, mail.sealed_tail = "", SENT, at, None
+    mail.save(update_fields=["last_error", "state", "sent_at", "sealed_tail"])
     return mail.state == SENT
 
 
@@ -140,7 +158,8 @@ def _message(mail: MailOut) -> EmailMessage:
     host = urlsplit(settings.PUBLIC_URL).hostname
     # The same id at every attempt, so that a mail which arrives twice is recognised as one.
     headers = {"Message-ID": f"<mail-{mail.pk}-{int(mail.created_at.timestamp())}@{host}>"}
-    return EmailMessage(mail.subject, mail.body, to=[mail.to], headers=headers)
+    tail = f"\n{unseal(mail.sealed_tail)}\n" if mail.sealed_tail else ""
+    return EmailMessage(mail.subject, mail.body + tail, to=[mail.to], headers=headers)
 
 
 @transaction.atomic
