@@ -145,11 +145,11 @@ def test_5_a_suspension_stops_the_running_text_and_says_why_and_lifting_it_lets_
 
 def test_6_every_act_stands_in_the_record_and_the_chain_holds(visitor: Open, portal: Portal) -> None:
     page = visitor("olu")
-    acts = {"grant.suspended": "suspended", "grant.lifted": "lifted", "stage.advanced": "wider stage"}
+    acts = {"grant.suspended": "suspended", "grant.lifted": "lifted", "stage.rolled_back": "narrower stage"}
     for kind, words in acts.items():
         page.goto(f"/audit/?kind={kind}")
         expect(page.locator("main")).to_contain_text(words)
-        expect(page.locator("main table")).to_contain_text({"stage.advanced": "ada"}.get(kind, "g-"))
+        expect(page.locator("main table")).to_contain_text({"stage.rolled_back": "ada"}.get(kind, "g-"))
     page.goto("/audit/")
     shot(page, "6-record")
     assert "intact" in portal.manage("audit_verify")

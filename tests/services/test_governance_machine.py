@@ -61,8 +61,8 @@ PEOPLE = ("ada", "jo", "ben", "ivy", "hal", "kim", "olu", "cleo", "finn")
 IS_CI = os.environ.get("HYPOTHESIS_PROFILE") == "ci"
 
 DISTURBANCES = (
-    *("card", "checklist", "passing evidence", "bad evidence", "unreviewed evidence", "hold", "stop", "freeze"),
-    *("smaller goes down", "two weeks", "objection", "own vote", "reopened"),
+    *("two weeks", "card", "hold", "smaller goes down", "two weeks", "freeze", "checklist", "passing evidence"),
+    *("bad evidence", "unreviewed evidence", "stop", "objection", "own vote", "reopened"),
 )
 names = st.sampled_from(PEOPLE)
 sizes = st.sampled_from((SMALLER, BIGGER))
