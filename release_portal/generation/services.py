@@ -13,7 +13,7 @@ from release_portal.access.policy import Action
 from release_portal.core.actors import Actor
 from release_portal.generation.limits import read_prompt, read_settings
 from release_portal.jobs.lookups import generation_for
-from release_portal.jobs.models import Job
+from release_portal.jobs.models import Job, Receipt
 from release_portal.jobs.services import JobRequest, submit_job
 from release_portal.releases.lookups import longest_output
 
@@ -69,3 +69,8 @@ def generate_again(actor: Actor, job_id: str, *, at: datetime, submit_key: str |
         submit_key=submit_key or None,
     )
     return submit_job(actor, request, at=at)
+
+
+def count_permalinks(receipt: Receipt) -> int:
+    """Count the generations of a withdrawn grant: their pages stay, and none can be run again under it."""
+    return Job.objects.filter(grant_id=receipt.grant_id, function=Function.GENERATE.value).count()

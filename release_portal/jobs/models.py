@@ -1,9 +1,10 @@
-"""Job: one request to the worker, from permit to settlement."""
+"""Job: one request to the worker, from permit to settlement; Receipt: how work ended when a grant was withdrawn."""
 
 from __future__ import annotations
 
 import json
 import secrets
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 from django.conf import settings
@@ -66,6 +67,8 @@ class Job(models.Model):
 
     created_at = models.DateTimeField()
     permit_ends_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True, blank=True)  # by the clock of the stream; empty: it never started
+    last_token_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
     sealed_in = models.PositiveBigIntegerField(null=True, blank=True)  # seq of the audit event that holds its root
 
@@ -123,3 +126,46 @@ class Job(models.Model):
     def sealed(text: str) -> bytes:
         """Return text as the sealed columns hold it."""
         return seal(text)
+
+
+class Receipt(models.Model):
+    """What became of the work of a grant that was withdrawn; each figure stays empty when it is not known."""
+
+    KINDS = (("suspended", "suspended"), ("revoked", "revoked"), ("surrendered", "given up"))
+
+    grant = models.ForeignKey(Grant, on_delete=models.PROTECT, related_name="receipts")
+    kind = models.CharField(max_length=12, choices=KINDS)
+    decided_at = models.DateTimeField()
+    epoch = models.PositiveBigIntegerField()  # permits that name an older number are dead
+    last_start_at = models.DateTimeField(null=True, blank=True)
+    last_token_at = models.DateTimeField(null=True, blank=True)
+    last_end_at = models.DateTimeField(null=True, blank=True)
+    running_ended = models.PositiveIntegerField(default=0)
+    queued_refused = models.PositiveIntegerField(default=0)
+    lost = models.PositiveIntegerField(default=0)  # the connection broke: whether they ran is not known
+    lines = models.JSONField(default=dict)  # code of a line -> number of what it counts
+    completed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        db_table = "receipt"
+        ordering = ["-decided_at", "-pk"]
+        indexes = [
+            models.Index(fields=["grant"], condition=models.Q(completed_at=None), name="receipt_open"),
+        ]
+
+    def __str__(self) -> str:
+        return f"receipt of {self.grant_id}, {self.kind}"
+
+    @property
+    def to_last_token(self) -> timedelta | None:
+        """How long after the decision the last token came; nothing when none came after it."""
+        return _after(self.decided_at, self.last_token_at)
+
+    @property
+    def to_last_end(self) -> timedelta | None:
+        """How long after the decision the end of the last job was written."""
+        return _after(self.decided_at, self.last_end_at)
+
+
+def _after(start: datetime, end: datetime | None) -> timedelta | None:
+    return end - start if end is not None and end > start else None

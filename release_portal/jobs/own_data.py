@@ -15,7 +15,7 @@ def declare() -> None:
                 "id", "size_id", "function", "interface", "state", "finish_reason", "stage", "policy_version",
                 "card_version", "weights_digest", "sampling", "prompt", "output", "prompt_tokens", "completion_tokens",
                 "charged_tokens",
-                "created_at", "ended_at",
+                "created_at", "started_at", "last_token_at", "ended_at",
             ),
         )
     )  # fmt: skip

@@ -132,7 +132,7 @@ def _epoch_numbers(actor: Actor, request: JobRequest, at: datetime) -> dict[str,
 def _write_job(
     actor: Actor, request: JobRequest, access: SizeAccess, prompt_tokens: int, asked: int, at: datetime
 ) -> Job:
-    holder = f"grant:{access.grant.pk}" if access.grant else f"account:{actor.id}"
+    holder = quota_holder(actor, access.grant)
     _reserve(holder, limits_of(access.grant, access.restrictions), asked, at)
     revision = access.size.current_revision
     assert revision is not None
@@ -158,6 +158,11 @@ def _write_job(
         created_at=at,
         permit_ends_at=min(ends, access.grant.ends_at) if access.grant else ends,
     )
+
+
+def quota_holder(actor: Actor, grant: Grant | None) -> str:
+    """Return what a request of the actor counts against: the grant that carries it, or the account."""
+    return f"grant:{grant.pk}" if grant else f"account:{actor.id}"
 
 
 def limits_of(grant: Grant | None, restrictions: Iterable[Restriction] = ()) -> Limits:

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import redis
@@ -69,11 +69,20 @@ class Outcome:
         return cls(fields["job"], FinishReason(fields["reason"]), fields.get("error", ""), usage)
 
 
-def settle(outcome: Outcome, samples: list[dict[str, Any]], *, at: datetime) -> bool:
+@dataclass(frozen=True)
+class Times:
+    """When the work on a request began and when its last tokens came, by the clock of its stream."""
+
+    started_at: datetime | None = None
+    last_token_at: datetime | None = None
+
+
+def settle(outcome: Outcome, samples: list[dict[str, Any]], *, at: datetime, times: Times = Times()) -> bool:
     """Write the end of a job; return False when it had ended before.
 
     Args:
         samples: what was delivered, as [{"text", "tokens", "finish"}] or one score result.
+        times: what the stream tells of its course; empty when it is gone.
     """
     with transaction.atomic():
         job = Job.objects.select_for_update().filter(pk=outcome.job_id).first()
@@ -81,6 +90,7 @@ def settle(outcome: Outcome, samples: list[dict[str, Any]], *, at: datetime) -> 
             return False
         job.state, job.finish_reason = STATE_OF[outcome.reason], outcome.reason.value
         job.error, job.ended_at = outcome.error[:300], at
+        job.started_at, job.last_token_at = times.started_at, times.last_token_at
         job.completion_tokens = outcome.usage.completion_tokens
         job.charged_tokens = 0 if outcome.reason in UNCHARGED else _spent(outcome.usage)
         job.sealed_output = Job.sealed(json.dumps(samples)) if samples else None
@@ -154,7 +164,8 @@ class Settlement:
     def _settle_entry(self, entry_id: str, fields: dict[str, str]) -> None:
         if fields:  # an entry that was deleted after it was read comes back empty
             outcome = Outcome.from_entry(fields)
-            settle(outcome, self.delivered(outcome.job_id), at=now())
+            stream = self._redis.xrange(stream_key(outcome.job_id))
+            settle(outcome, collect(fields for _, fields in stream), at=now(), times=times_of(stream))
         self._redis.pipeline().xack(OUTCOMES_KEY, GROUP, entry_id).xdel(OUTCOMES_KEY, entry_id).execute()
 
     def delivered(self, job_id: str) -> list[dict[str, Any]]:
@@ -211,6 +222,17 @@ class Settlement:
             return
         for job_id in Job.objects.open().filter(created_at__lt=now() - GRACE).values_list("pk", flat=True):
             settle(Outcome(job_id, FinishReason.BROKER_LOST, "", Usage()), [], at=now())
+
+
+def times_of(stream: Iterable[tuple[str, dict[str, str]]]) -> Times:
+    """Read from the ids of a stream's entries when its work began and when its last tokens came."""
+    work = [(_moment(entry_id), fields["kind"]) for entry_id, fields in stream if fields["kind"] != StreamKind.END]
+    tokens = [moment for moment, kind in work if kind != StreamKind.STARTED]
+    return Times(work[0][0] if work else None, tokens[-1] if tokens else None)
+
+
+def _moment(entry_id: str) -> datetime:
+    return datetime.fromtimestamp(int(entry_id.partition("-")[0]) / 1000, tz=UTC)
 
 
 def collect(entries: Any) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from release_portal.core.clock import now
 from release_portal.core.declare import by_token
 from release_portal.core.errors import NotNow, PortalError
+from release_portal.openai_api.limits import add_headers
 
 logger = structlog.get_logger("openai_api")
 
@@ -32,6 +33,14 @@ CODES = dict.fromkeys(
 )
 # The client waits itself when the time is short; longer waits are for people.
 LONGEST_RETRY_SECONDS = 120
+
+
+class Limited(Exception):
+    """A refusal by the quota, with the headers that say what is left of it."""
+
+    def __init__(self, error: PortalError, headers: dict[str, str]) -> None:
+        super().__init__(error.reason)
+        self.error, self.headers = error, headers
 
 
 def body_of(error: PortalError) -> dict[str, Any]:
@@ -75,6 +84,10 @@ def openai_view(*methods: str) -> Callable[[Callable[..., Awaitable[HttpResponse
                 return await view(request, *args, **kwargs)
             except PortalError as error:
                 return error_response(request, error)
+            except Limited as refused:
+                response = error_response(request, refused.error)
+                add_headers(response, refused.headers)
+                return response
 
         answer.csrf_exempt = True  # type: ignore[attr-defined]  # tokens only, no cookie is read
         answer.__name__, answer.__doc__ = view.__name__, view.__doc__

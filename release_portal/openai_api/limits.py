@@ -6,16 +6,28 @@ from datetime import datetime, timedelta
 
 from django.http import HttpResponseBase
 
+from release_portal.access.lookups import size_for
+from release_portal.access.policy import Action
 from release_portal.access.quota import Limits, day_end
+from release_portal.core.actors import Actor
 from release_portal.jobs.models import Job
-from release_portal.jobs.services import limits_of, usage_of
+from release_portal.jobs.services import limits_of, quota_holder, usage_of
 from release_portal.releases.lookups import restrictions_on
 
 
 def rate_headers(job: Job, at: datetime) -> dict[str, str]:
     """Return what is left of the quota on which a job counts."""
-    limits: Limits = limits_of(job.grant, restrictions_on(job.size))
-    usage = usage_of(job.quota_holder, at)
+    return _headers(limits_of(job.grant, restrictions_on(job.size)), job.quota_holder, at)
+
+
+def refused_headers(actor: Actor, slug: str, at: datetime) -> dict[str, str]:
+    """Return what is left of the quota that refused a request for a size."""
+    access = size_for(actor, slug, Action.GENERATE, at=at)
+    return _headers(limits_of(access.grant, access.restrictions), quota_holder(actor, access.grant), at)
+
+
+def _headers(limits: Limits, holder: str, at: datetime) -> dict[str, str]:
+    usage = usage_of(holder, at)
     minute_ends = usage.recent[0] + timedelta(minutes=1) if usage.recent else at
     return {
         "x-ratelimit-limit-requests": str(limits.requests_per_minute),

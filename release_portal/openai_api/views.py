@@ -17,7 +17,7 @@ from release_portal.access.lookups import size_for, sizes_for
 from release_portal.access.policy import Action
 from release_portal.core.actors import Actor
 from release_portal.core.clock import now
-from release_portal.core.errors import NotFound, PortalError, Unavailable
+from release_portal.core.errors import NotFound, PortalError, TooMuch, Unavailable
 from release_portal.generation.chat import render_chat
 from release_portal.generation.services import generate
 from release_portal.jobs.models import Job
@@ -25,8 +25,8 @@ from release_portal.jobs.relay import Event, relay
 from release_portal.jobs.services import request_stop
 from release_portal.jobs.settle import collect_pieces
 from release_portal.openai_api.auth import caller
-from release_portal.openai_api.errors import body_of, openai_view
-from release_portal.openai_api.limits import add_headers, rate_headers
+from release_portal.openai_api.errors import Limited, body_of, openai_view
+from release_portal.openai_api.limits import add_headers, rate_headers, refused_headers
 from release_portal.openai_api.parameters import Call, read_chat, read_completion, read_json
 from release_portal.openai_api.shapes import Shape, model_object
 from release_portal.registry.models import ModelSize
@@ -132,6 +132,8 @@ def _submit(actor: Actor, call: Call, prompt: str) -> tuple[Job, dict[str, str]]
         job = generate(actor, call.model, {**call.values, "prompt": prompt}, at=at, interface="api")
     except NotFound as error:
         raise _no_model(call.model) from error
+    except TooMuch as error:
+        raise Limited(error, refused_headers(actor, call.model, at)) from error
     except PortalError as error:
         error.field = {"samples": "n"}.get(error.field, error.field)
         raise
