@@ -55,6 +55,7 @@ INSTALLED_APPS = [
     "release_portal.audit",
     "release_portal.accounts",
     "release_portal.notices",
+    "release_portal.appeals",
     "release_portal.registry",
     "release_portal.evidence",
     "model_cards",

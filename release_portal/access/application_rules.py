@@ -18,10 +18,14 @@ from release_portal.releases.ladder import LADDER, stage_of
 
 # Before the first save there is nothing: the matrix shows that as a state, no row ever stands in it.
 NEW = "new"
-DRAFT, SUBMITTED, NEEDS_INFO = "draft", "submitted", "needs_info"
+DRAFT, SUBMITTED, NEEDS_INFO, SECOND_REVIEW = "draft", "submitted", "needs_info", "second_review"
 GRANTED, REFUSED, WITHDRAWN, LAPSED = "granted", "refused", "withdrawn", "lapsed"
-STATES = (DRAFT, SUBMITTED, NEEDS_INFO, GRANTED, REFUSED, WITHDRAWN, LAPSED)
-OPEN = frozenset({DRAFT, SUBMITTED, NEEDS_INFO})
+STATES = (DRAFT, SUBMITTED, NEEDS_INFO, SECOND_REVIEW, GRANTED, REFUSED, WITHDRAWN, LAPSED)
+OPEN = frozenset({DRAFT, SUBMITTED, NEEDS_INFO, SECOND_REVIEW})
+# In these states a person of ours acts next.
+OURS = frozenset({SUBMITTED, SECOND_REVIEW})
+
+_REVIEWERS = "access_lead partner_lead safety_reviewer"
 
 APPLICATION = Lifecycle(
     "application",
@@ -30,13 +34,40 @@ APPLICATION = Lifecycle(
         command("start", "new", DRAFT, "applicant", "the stage takes applications; none is open for the same size"),
         command("save", "draft", None, "applicant", "at any time, complete or not"),
         command("submit", "draft", SUBMITTED, "applicant", "complete; the agreement in force is accepted"),
-        command("ask", "submitted", NEEDS_INFO, "access_lead partner_lead", "not self; the clock rests"),
+        command("claim", "submitted second_review", None, _REVIEWERS, "not self; for 30 minutes, can be renewed"),
+        command("advise", "submitted needs_info second_review", None, _REVIEWERS, "not self; counts for nothing"),
+        command("ask", "submitted", NEEDS_INFO, _REVIEWERS, "not self; the clock rests"),
         command("answer", "needs_info", SUBMITTED, "applicant", "the clock goes on"),
         command(
-            "approve", "submitted", GRANTED, "access_lead partner_lead", "not self; a grant is made or its end moves"
+            "vote",
+            "submitted second_review",
+            SECOND_REVIEW,
+            _REVIEWERS,
+            "from tier 2: an approval or a refusal with which nobody agrees yet",
         ),
-        command("refuse", "submitted", REFUSED, "access_lead partner_lead", "not self; with a coded reason"),
-        command("withdraw", "draft submitted needs_info", WITHDRAWN, "applicant", "at any time before the decision"),
+        command(
+            "approve",
+            "submitted second_review",
+            GRANTED,
+            _REVIEWERS,
+            "not self, not the same lab; below tier 2 the lead of that kind of grant alone, from tier 2 the second "
+            "person who approves; a grant is made or its end moves",
+        ),
+        command(
+            "refuse",
+            "submitted second_review",
+            REFUSED,
+            _REVIEWERS,
+            "as for approve; with a coded reason",
+        ),
+        command("reopen", "refused", SUBMITTED, "appeal", "the refusal was overturned; other people decide"),
+        command(
+            "withdraw",
+            "draft submitted needs_info second_review",
+            WITHDRAWN,
+            "applicant",
+            "at any time before the decision",
+        ),
         command("lapse", "draft needs_info", LAPSED, "system", "60 days without a save, or 30 without an answer"),
     ),
 )
@@ -46,7 +77,14 @@ REVIEWERS = (Role.ACCESS_LEAD.value, Role.PARTNER_LEAD.value, Role.SAFETY_REVIEW
 DECIDERS = {"research": Role.ACCESS_LEAD.value, "partner": Role.PARTNER_LEAD.value}
 WRITE_SCOPE = "applications:write"
 
-DECIDE_WITHIN = working_days(5)
+# From this tier on two people must agree.
+TWO_PEOPLE_FROM = 2
+# Commands for which an application below that tier has one owner: the lead of its kind of grant.
+OWNED = frozenset({"ask", "vote", "approve", "refuse", "claim"})
+# Commands that nobody gives who belongs to the applicant's lab.
+IMPARTIAL = frozenset({"vote", "approve", "refuse", "claim"})
+
+WORKING_DAYS = {0: 5, 1: 5, 2: 10, 3: 20}
 DRAFT_IDLE, QUESTION_IDLE = timedelta(days=60), timedelta(days=30)
 # How long before an application lapses its applicant is told.
 LAPSE_NOTICES = {DRAFT: (timedelta(days=14), timedelta(days=3)), NEEDS_INFO: (timedelta(days=16), timedelta(days=3))}
@@ -196,36 +234,43 @@ def _function_problems(functions: Iterable[str], stage: str) -> list[Problem]:
 # --- Who may do what -------------------------------------------------------------------------------------------------
 
 
-def decide_command(name: str, state: str, actor: Actor, applicant_id: str, stage: str) -> Decision:
+def decide_command(name: str, state: str, actor: Actor, applicant_id: str, stage: str, *, tier: int = 1) -> Decision:
     """Decide whether the actor may give a command on somebody's application; nobody decides on their own."""
     is_own = actor.is_person and actor.id == applicant_id
-    if is_own and "applicant" not in APPLICATION.command(name).by and actor.has_role(*DECIDERS.values()):
+    if is_own and "applicant" not in APPLICATION.command(name).by and actor.has_role(*REVIEWERS):
         return may_not(
             "own_application",
             "This is your own application.",
             f"application: {name}",
             "Somebody else who may decide must do it; a role that you were given later changes nothing.",
         )
-    return APPLICATION.decide(name, state, relations(actor, applicant_id, stage))
+    who = relations(actor, applicant_id)
+    if name in OWNED and not needs_two(state, tier):
+        who -= frozenset(REVIEWERS) - {DECIDERS[kind_of_grant(stage)]}
+    return APPLICATION.decide(name, state, who)
 
 
-def relations(actor: Actor, applicant_id: str, stage: str) -> frozenset[str]:
+def needs_two(state: str, tier: int) -> bool:
+    """Return whether two people must agree; once a second is waited for, a lower tier no longer changes that."""
+    return tier >= TWO_PEOPLE_FROM or state == SECOND_REVIEW
+
+
+def relations(actor: Actor, applicant_id: str) -> frozenset[str]:
     """Return the roles and relations under which the lifecycle knows this actor; a token never decides."""
     if actor.is_system:
         return frozenset({"system"})
     if actor.is_person and actor.id == applicant_id:
         is_free = actor.scopes is None or WRITE_SCOPE in actor.scopes
         return frozenset({"applicant"} if is_free else ())
-    decider = DECIDERS[kind_of_grant(stage)]
-    return actor.roles & {decider} if actor.scopes is None else frozenset()
+    return actor.roles & frozenset(REVIEWERS) if actor.scopes is None else frozenset()
 
 
 # --- The clock -------------------------------------------------------------------------------------------------------
 
 
-def due_after(submitted_at: datetime) -> datetime:
-    """Return when the decision is promised."""
-    return add_working_time(submitted_at, DECIDE_WITHIN)
+def due_after(submitted_at: datetime, tier: int = 1) -> datetime:
+    """Return when the decision is promised: what needs more care may take longer."""
+    return add_working_time(submitted_at, working_days(WORKING_DAYS[tier]))
 
 
 def due_after_pause(due_at: datetime, asked_at: datetime, answered_at: datetime) -> datetime:

@@ -13,6 +13,7 @@ from release_portal.access.application_lookups import grant_to_renew, size_to_ap
 from release_portal.access.application_rules import APPLICATION, DRAFT, NEEDS_INFO, NEW, SUBMITTED, WITHDRAWN, Answers
 from release_portal.access.models import AgreementVersion, Application, Grant
 from release_portal.access.purposes import PURPOSES
+from release_portal.access.review_desk import largest_open, risk_facing
 from release_portal.accounts.models import User
 from release_portal.audit.services import record
 from release_portal.core.actors import Actor
@@ -157,11 +158,14 @@ def submit_application(
     _check_complete(application, agreement, agreement_hash, at)
     sign_agreement(actor, application.applicant, agreement, at=at)
     application.agreement, application.agreement_hash = agreement, agreement.sha256
-    application.state, application.submitted_at, application.due_at = SUBMITTED, at, rules.due_after(at)
+    application.state, application.submitted_at = SUBMITTED, at
+    tier = risk_facing(application, largest_open(), at).tier
+    application.due_at = rules.due_after(at, tier)
     application.save()
     data = {"size": application.size.slug, "agreement": agreement.sha256, "purpose": application.purpose_code}
+    data["tier"] = str(tier)
     record("application.submitted", actor=actor, subject=application_subject(application), at=at, data=data)
-    _tell_of_arrival(application, at)
+    _tell_of_arrival(application, tier, at)
     return application
 
 
@@ -182,19 +186,20 @@ def _check_complete(application: Application, agreement: AgreementVersion, accep
         )
 
 
-def _tell_of_arrival(application: Application, at: datetime) -> None:
+def _tell_of_arrival(application: Application, tier: int, at: datetime) -> None:
     assert application.due_at is not None
     due, size = f"{application.due_at:{WHEN}}", application.size.name
     facts = {"application": application.pk, "size": size, "due": due}
     notify(application.applicant, "application_received", facts, at=at, path=path_of(application))
     facts |= {"applicant": application.applicant.name, "purpose": PURPOSES[application.purpose_code]}
-    notify_each(_deciders(application), "application_arrived", facts, at=at, path=review_path_of(application))
+    notify_each(_deciders(application, tier), "application_arrived", facts, at=at, path=review_path_of(application))
 
 
-def _deciders(application: Application) -> list[User]:
-    role = rules.DECIDERS[rules.kind_of_grant(application.size.standing.stage)]
-    holders = User.objects.filter(role_assignments__role=role, is_active=True)
-    return list(holders.exclude(pk=application.applicant_id).order_by("pk"))
+def _deciders(application: Application, tier: int) -> list[User]:
+    owner = rules.DECIDERS[rules.kind_of_grant(application.size.standing.stage)]
+    named = rules.REVIEWERS if rules.needs_two(application.state, tier) else (owner,)
+    holders = User.objects.filter(role_assignments__role__in=named, is_active=True)
+    return list(holders.exclude(pk=application.applicant_id).order_by("pk").distinct())
 
 
 @transaction.atomic
@@ -263,15 +268,25 @@ def lapses_at(application: Application) -> datetime:
 
 def locked(actor: Actor, command: str, application_id: str, expected_version: int) -> Application:
     """Return the application for a command: the actor may give it, and nobody changed it since the form was shown."""
-    found = Application.objects.select_for_update(of=("self",)).select_related("applicant", "size__standing")
-    application = found.get(pk=application_id)
+    application = locked_row(application_id)
     _check_command(command, actor, application)
+    check_version(application, expected_version)
+    return application
+
+
+def locked_row(application_id: str) -> Application:
+    """Return the application, locked; the caller asks whether the actor may give the command."""
+    found = Application.objects.select_for_update(of=("self",)).select_related("applicant", "size__standing")
+    return found.get(pk=application_id)
+
+
+def check_version(application: Application, expected_version: int) -> None:
+    """Refuse a command on what somebody saw before it changed."""
     if application.version != expected_version:
         raise StaleVersion(
             f"The application changed while this form was open; it is {application.state.replace('_', ' ')} now.",
             change="Look again, then decide.",
         )
-    return application
 
 
 def set_state(application: Application, state: str) -> None:

@@ -5,6 +5,7 @@ class AccessConfig(AppConfig):
     name = "release_portal.access"
 
     def ready(self) -> None:
-        from release_portal.access.own_data import declare
+        from release_portal.access import appealing, own_data
 
-        declare()
+        own_data.declare()
+        appealing.declare()

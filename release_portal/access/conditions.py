@@ -43,6 +43,18 @@ def condition_problems(answers: Answers, stage: str, conditions: Conditions, *, 
     return problems
 
 
+def narrowest(one: Conditions, other: Conditions) -> Conditions:
+    """Return what two people both give: what only one of them gives is not agreed."""
+    days = [day for day in (one.last_day, other.last_day) if day is not None]
+    limits = Limits(
+        tokens_per_day=min(one.limits.tokens_per_day, other.limits.tokens_per_day),
+        requests_per_minute=min(one.limits.requests_per_minute, other.limits.requests_per_minute),
+        concurrent=min(one.limits.concurrent, other.limits.concurrent),
+    )
+    both = tuple(sorted(set(one.functions) & set(other.functions)))
+    return Conditions(both, min(days) if days else None, limits)
+
+
 def _day_problems(asked: date | None, day: date | None, at: datetime) -> list[Problem]:
     latest = min(asked or latest_end(at), latest_end(at))
     if day is None or day <= at.date():

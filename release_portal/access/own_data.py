@@ -4,7 +4,8 @@ from release_portal.accounts.own_data import Holding, register
 
 
 def declare() -> None:
-    """Declare grants, applications and signatures."""
+    """Declare grants, applications, signatures, and what reviewers wrote."""
+    _declare_reviews()
     register(
         Holding(
             "grants",
@@ -33,5 +34,26 @@ def declare() -> None:
             "To know to which text you agreed.",
             lambda user: user.signatures.all(),
             ("agreement_id", "sha256", "at"),
+        )
+    )
+
+
+def _declare_reviews() -> None:
+    register(
+        Holding(
+            "reviews",
+            "Reviews that you gave",
+            "To know who decided on access, and why.",
+            lambda user: user.review_votes.all(),
+            ("application_id", "role", "verdict", "code", "text", "functions", "last_day", "at"),
+        )
+    )
+    register(
+        Holding(
+            "advice",
+            "Advice that you wrote on applications",
+            "Those who decide read it; it stays with the decision.",
+            lambda user: user.advice_given.all(),
+            ("application_id", "role", "text", "at"),
         )
     )

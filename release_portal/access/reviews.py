@@ -1,24 +1,40 @@
-"""What deciders do with an application: ask, approve with conditions, refuse with a coded reason."""
+"""What deciders do with an application: ask, approve with conditions, refuse with a coded reason.
+
+From tier 2 on each of these is one voice: the first waits in `second_review`, and the second that agrees decides.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 
 from release_portal.access import application_rules as rules
-from release_portal.access.application_rules import GRANTED, NEEDS_INFO, QUESTION_IDLE, REFUSED
-from release_portal.access.applications import WHEN, application_subject, locked, path_of, set_state
-from release_portal.access.conditions import Conditions, condition_problems
+from release_portal.access.application_rules import GRANTED, NEEDS_INFO, QUESTION_IDLE, REFUSED, SECOND_REVIEW
+from release_portal.access.applications import (
+    WHEN,
+    application_subject,
+    check_version,
+    locked_row,
+    path_of,
+    review_path_of,
+    set_state,
+)
+from release_portal.access.conditions import Conditions, condition_problems, narrowest
 from release_portal.access.grant_rules import EXPIRED
-from release_portal.access.models import Application, Grant, Question
+from release_portal.access.models import Application, Grant, Question, ReviewVote
 from release_portal.access.purposes import PURPOSES
 from release_portal.access.refusals import REASONS
+from release_portal.access.review_desk import counted, desk_of, largest_open, review_decision, risk_facing, voices
+from release_portal.access.review_rules import APPROVE, REFUSE, outcome
 from release_portal.access.services import GrantTerms, create_grant, renew_grant
+from release_portal.accounts.models import User
+from release_portal.appeals.links import notify_with_appeal
 from release_portal.audit.services import record
 from release_portal.core.actors import Actor
-from release_portal.core.errors import InvalidInput, NotNow
-from release_portal.notices.services import notify
+from release_portal.core.errors import InvalidInput, NotNow, error_of
+from release_portal.notices.services import notify, notify_each
 
 
 @transaction.atomic
@@ -26,11 +42,12 @@ def ask_applicant(
     actor: Actor, application_id: str, *, question: str, expected_version: int, at: datetime
 ) -> Application:
     """Ask the applicant something; the clock rests until the answer."""
-    application = locked(actor, "ask", application_id, expected_version)
+    application = _locked(actor, "ask", application_id, expected_version, at)
     text = _text(question, "question", "Write what you need to know.")
     Question.objects.create(
         application=application, text=text, asked_by_id=actor.id, asked_by_name=actor.name, asked_at=at
     )
+    end_lease(application)
     set_state(application, NEEDS_INFO)
     record("application.asked", actor=actor, subject=application_subject(application), at=at)
     facts = {"question": text, "until": f"{at + QUESTION_IDLE:{WHEN}}", **_names(application)}
@@ -41,11 +58,14 @@ def ask_applicant(
 @transaction.atomic
 def approve_application(
     actor: Actor, application_id: str, conditions: Conditions, *, expected_version: int, at: datetime, note: str = ""
-) -> Grant:
+) -> Grant | None:
     """Approve with conditions: in one transaction the grant is made, or the end of the renewed one moves.
 
+    From tier 2 on the first approval waits for another person's, and nothing is returned; the grant then gives what
+    both gave.
+
     Args:
-        actor: a decider who is not the applicant.
+        actor: a decider who is not the applicant and not of the same lab.
         application_id: which application.
         conditions: what is given of what was asked for.
         expected_version: version that the decider saw.
@@ -56,15 +76,26 @@ def approve_application(
         NotNow: the size no longer takes applications, or the grant to renew is suspended.
         InvalidInput: the conditions are wider than what was asked for.
     """
-    application = locked(actor, "approve", application_id, expected_version)
+    application = _locked(actor, "approve", application_id, expected_version, at)
     _check_stage(application)
     _check_conditions(application, conditions, at)
+    note = note.strip()[: rules.LONGEST_TEXT]
+    if _needs_two(application, at):
+        _add_voice(actor, application, APPROVE, text=note, conditions=conditions, at=at)
+        if _waits(actor, application, GRANTED, at):
+            return None
+        conditions = _agreed(application, conditions, desk_of(actor).reviewers)
+        _check_conditions(application, conditions, at)
+    return _grant(actor, application, conditions, note, at)
+
+
+def _grant(actor: Actor, application: Application, conditions: Conditions, note: str, at: datetime) -> Grant:
     grant = _give(actor, application, conditions, at)
     application.grant = grant
-    _decide(actor, application, GRANTED, text=note.strip()[: rules.LONGEST_TEXT], at=at)
+    _decide(actor, application, GRANTED, text=note, at=at)
     data = {"grant": grant.pk, "ends_at": grant.ends_at.isoformat(), "functions": sorted(set(conditions.functions))}
     record("application.approved", actor=actor, subject=application_subject(application), at=at, data=data)
-    _tell_approved(actor, application, grant, conditions, at)
+    _tell_approved(application, grant, conditions, at)
     return grant
 
 
@@ -112,17 +143,28 @@ def refuse_application(
     actor: Actor, application_id: str, *, code: str, text: str, expected_version: int, at: datetime
 ) -> Application:
     """Refuse with a reason from the catalogue and a text; the applicant reads both, and may apply again."""
-    application = locked(actor, "refuse", application_id, expected_version)
+    application = _locked(actor, "refuse", application_id, expected_version, at)
     if code not in REASONS:
         raise InvalidInput("Choose a reason from the list.", field="code")
     text = _text(text, "explanation", "Say to the applicant why, in your own words.")
+    if _needs_two(application, at):
+        _add_voice(actor, application, REFUSE, code=code, text=text, at=at)
+        if _waits(actor, application, REFUSED, at):
+            return application
     _decide(actor, application, REFUSED, code=code, text=text, at=at)
     data = {"code": code}
     record("application.refused", actor=actor, subject=application_subject(application), at=at, data=data)
     reason = REASONS[code]
-    facts = {"reason": reason.label, "change": reason.change, "text": text, "by": _by(actor, application)}
+    facts = {"reason": reason.label, "change": reason.change, "text": text, "by": application.decided_by_name}
     facts |= _names(application)
-    notify(application.applicant, "application_refused", facts, at=at, path=path_of(application))
+    notify_with_appeal(
+        application.applicant,
+        "application_refused",
+        facts,
+        subject=application_subject(application),
+        at=at,
+        path=path_of(application),
+    )
     return application
 
 
@@ -130,19 +172,120 @@ def _decide(actor: Actor, application: Application, state: str, *, text: str, at
     application.decided_at, application.decided_by_id = at, actor.account_id
     application.decided_by_name = _by(actor, application)
     application.decision_code, application.decision_text = code, text
+    application.review_round += 1
+    end_lease(application)
     set_state(application, state)
 
 
+def end_lease(application: Application) -> None:
+    """Take the lease off; the caller saves."""
+    application.claimed_by, application.claimed_by_name, application.claimed_until = None, "", None
+
+
 def _by(actor: Actor, application: Application) -> str:
+    """Return who decided, in which role; where two agreed, both."""
+    verdict = APPROVE if application.grant_id else REFUSE
+    reviewers = desk_of(actor).reviewers
+    agreed = [one for one in voices(application) if one.verdict == verdict and str(one.voter_id) in reviewers]
+    if agreed:
+        return " and ".join(f"{vote.voter_name} ({vote.role.replace('_', ' ')})" for vote in agreed)[:150]
     role = rules.DECIDERS[rules.kind_of_grant(application.size.standing.stage)]
     return f"{actor.name}, {role.replace('_', ' ')}"
+
+
+# --- Two people ------------------------------------------------------------------------------------------------------
+
+
+def _locked(actor: Actor, command: str, application_id: str, expected_version: int, at: datetime) -> Application:
+    application = locked_row(application_id)
+    decision = review_decision(command, application, desk_of(actor), at)
+    if not decision:
+        raise error_of(decision)
+    check_version(application, expected_version)
+    return application
+
+
+def _needs_two(application: Application, at: datetime) -> bool:
+    return rules.needs_two(application.state, risk_facing(application, largest_open(), at).tier)
+
+
+def _add_voice(
+    actor: Actor,
+    application: Application,
+    verdict: str,
+    *,
+    text: str,
+    at: datetime,
+    code: str = "",
+    conditions: Conditions | None = None,
+) -> None:
+    """Keep one person's voice; the database holds one for each person."""
+    given = _given(conditions) if conditions else {}
+    who = {"voter_id": actor.account_id, "voter_name": actor.name, "role": reviewing_role(actor, application)}
+    who["review_round"] = application.review_round
+    ReviewVote.objects.create(application=application, verdict=verdict, code=code, text=text, at=at, **who, **given)
+
+
+def _given(conditions: Conditions) -> dict[str, Any]:
+    limits = conditions.limits
+    return {
+        "functions": sorted(set(conditions.functions)),
+        "last_day": conditions.last_day,
+        "tokens_per_day": limits.tokens_per_day,
+        "requests_per_minute": limits.requests_per_minute,
+        "concurrent": limits.concurrent,
+    }
+
+
+def _waits(actor: Actor, application: Application, wanted: str, at: datetime) -> bool:
+    """Return whether another person must still agree; then the application says so, and nobody holds it."""
+    if outcome(counted(application, desk_of(actor))) == wanted:
+        return False
+    end_lease(application)
+    set_state(application, SECOND_REVIEW)
+    # The verdict stands in the vote: others read it once they have given their own.
+    data = {"role": reviewing_role(actor, application)}
+    record("application.voted", actor=actor, subject=application_subject(application), at=at, data=data)
+    _ask_others(application, at)
+    return True
+
+
+def _ask_others(application: Application, at: datetime) -> None:
+    """Tell those who may review and have not that another person is needed; never what the first one said."""
+    assert application.due_at is not None
+    holders = User.objects.filter(role_assignments__role__in=rules.REVIEWERS, is_active=True).distinct()
+    given = {vote.voter_id for vote in voices(application)}
+    others = holders.exclude(pk__in=given | {application.applicant_id}).order_by("pk")
+    facts = {"applicant": application.applicant.name, "due": f"{application.due_at:{WHEN}}", **_names(application)}
+    notify_each(others, "application_second_review", facts, at=at, path=review_path_of(application))
+
+
+def _agreed(application: Application, conditions: Conditions, reviewers: frozenset[str]) -> Conditions:
+    """Return what every approval that counts gives.
+
+    Raises:
+        InvalidInput: nothing is left that all of them give.
+    """
+    for vote in voices(application):
+        if vote.verdict == APPROVE and str(vote.voter_id) in reviewers:
+            conditions = narrowest(conditions, vote.conditions())
+    if not conditions.functions:
+        change = "Approve at least one function that the first approval gives."
+        raise InvalidInput("The two approvals have no function in common.", field="functions", change=change)
+    return conditions
+
+
+def reviewing_role(actor: Actor, application: Application) -> str:
+    """Return in which role somebody reviews: as lead of the kind of grant, if they are that."""
+    owner = rules.DECIDERS[rules.kind_of_grant(application.size.standing.stage)]
+    return next(role for role in (owner, *rules.REVIEWERS) if role in actor.roles)
 
 
 def _names(application: Application) -> dict[str, str]:
     return {"application": application.pk, "size": application.size.name}
 
 
-def _tell_approved(actor: Actor, application: Application, grant: Grant, conditions: Conditions, at: datetime) -> None:
+def _tell_approved(application: Application, grant: Grant, conditions: Conditions, at: datetime) -> None:
     limits = conditions.limits
     facts = {
         **_names(application),
@@ -152,7 +295,7 @@ def _tell_approved(actor: Actor, application: Application, grant: Grant, conditi
         "requests": f"{limits.requests_per_minute:,}",
         "concurrent": f"{limits.concurrent:,}",
         "end": f"{grant.ends_at:{WHEN}}",
-        "by": _by(actor, application),
+        "by": application.decided_by_name,
     }
     notify(application.applicant, "application_approved", facts, at=at, path=path_of(application))
 

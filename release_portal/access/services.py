@@ -21,7 +21,9 @@ from release_portal.access.grant_rules import (
 )
 from release_portal.access.models import Grant, GrantFunction, Suspension
 from release_portal.access.quota import Limits
+from release_portal.access.receipts import run_withdrawn
 from release_portal.accounts.models import User
+from release_portal.appeals.links import notify_with_appeal
 from release_portal.audit.services import record
 from release_portal.core.actors import Actor
 from release_portal.core.decisions import Decision
@@ -127,7 +129,10 @@ def suspend_grant(actor: Actor, grant_id: str, *, reason: str, expected_version:
     )
     advance_epoch(grant_key(grant.pk))
     _record("grant.suspended", actor, grant, at, reason)
-    _tell("grant_suspended", grant, at, reason=suspension.reason)
+    run_withdrawn(grant, "suspended", at=at)
+    facts = {"grant": grant.pk, "purpose": grant.purpose, "reason": suspension.reason}
+    subject, path = f"{grant_subject(grant)}:suspension:{suspension.pk}", f"/grants/{grant.pk}/"
+    notify_with_appeal(grant.holder, "grant_suspended", facts, subject=subject, at=at, path=path)
     return suspension
 
 
@@ -197,7 +202,7 @@ def relations_of(actor: Actor, grant: Grant) -> frozenset[str]:
     if actor.scopes is not None:
         return frozenset()
     own = {"holder"} if actor.is_person and actor.id == str(grant.holder_id) else set()
-    roles = actor.roles - {"duty_officer"} if own else actor.roles  # nobody decides on their own grant
+    roles = frozenset() if own else actor.roles  # nobody decides on their own grant
     return frozenset(own | set(roles) | ({"system"} if actor.is_system else set()))
 
 
@@ -220,6 +225,7 @@ def surrender_grant(actor: Actor, grant_id: str, *, reason: str, expected_versio
     _set_state(grant, SURRENDERED)
     advance_epoch(grant_key(grant.pk))
     _record("grant.surrendered", actor, grant, at, reason.strip())
+    run_withdrawn(grant, "surrendered", at=at)
 
 
 def _locked(actor: Actor, command: str, grant_id: str, expected_version: int) -> Grant:

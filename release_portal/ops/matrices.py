@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from release_portal.access.application_rules import APPLICATION
 from release_portal.access.grant_rules import GRANT
+from release_portal.appeals.rules import APPEAL
 from release_portal.core.lifecycle import Lifecycle
 from release_portal.misuse.report_rules import REPORT
 from release_portal.moves.recall_rules import RECALL
@@ -17,6 +18,7 @@ from release_portal.releases.waiver_rules import WAIVER
 LIFECYCLES: tuple[Lifecycle, ...] = (
     APPLICATION,
     GRANT,
+    APPEAL,
     HOLD,
     REPORT,
     PROPOSAL,

@@ -9,7 +9,7 @@ from typing import Any
 from django.urls import reverse
 
 from release_portal.access.application_lookups import apply_decision
-from release_portal.access.application_rules import clock_at, may_renew
+from release_portal.access.application_rules import OURS, clock_at, may_renew
 from release_portal.access.models import Application, Grant
 from release_portal.access.policy import Action
 from release_portal.core.actors import Actor
@@ -41,7 +41,7 @@ def _address(size: ModelSize) -> str:
 
 def row_of(application: Application, at: datetime) -> dict[str, Any]:
     """Return an application as a row: its state, and the clock while we owe a decision."""
-    is_ours = application.state == "submitted" and application.due_at is not None
+    is_ours = application.state in OURS and application.due_at is not None
     return {
         "application": application,
         "state": state_pill(application.state),

@@ -23,6 +23,7 @@ NAVIGATION = (
     ("generations", _("Generations")),
     ("detection", _("Detection")),
     ("review-queue", _("Review")),
+    ("appeal-queue", _("Appeals")),
     ("staff-grants", _("All grants")),
     ("staff-mail", _("Mail")),
     ("report-queue", _("Reports")),

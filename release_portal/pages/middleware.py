@@ -73,11 +73,17 @@ class RequestContext:
             "request",
             request_id=request.request_id,  # type: ignore[attr-defined]
             method=request.method,
-            path=request.path,
+            path=_path_without_secret(request),
             status=response.status_code,
             ms=round((time.monotonic() - began) * 1000),
         )
         return response
+
+
+def _path_without_secret(request: HttpRequest) -> str:
+    """Return the path as it may be written down: a link that was mailed is a secret."""
+    token = request.resolver_match.kwargs.get("token", "") if request.resolver_match else ""
+    return request.path.replace(token, "...") if token else request.path
 
 
 def _give_actor(request: HttpRequest) -> None:

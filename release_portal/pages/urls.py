@@ -32,6 +32,7 @@ urlpatterns = [
     path("", include("release_portal.pages.urls_narrowing")),
     path("", include("release_portal.pages.urls_misuse")),
     path("", include("release_portal.pages.urls_applications")),
+    path("", include("release_portal.pages.urls_appeals")),
     path("", include("release_portal.pages.urls_notices")),
     path("", include("release_portal.pages.urls_proposals")),
     path("sizes/<str:alias>/", sizes.size_alias, name="size-alias"),

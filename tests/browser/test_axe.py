@@ -43,6 +43,11 @@ PAGES: dict[str, tuple[str, str]] = {
     "agreement": ("", "/agreements/1/"),
     "review-queue": ("ivy", "/staff/applications/"),
     "review": ("ivy", "/staff/applications/{application}/"),
+    "appeal-new": ("eve", "/appeals/new/{decision_to_appeal}/"),
+    "appeal-link": ("", "/appeals/link/a-link-for-this-test/"),
+    "appeal": ("eve", "/appeals/{appeal}/"),
+    "appeal-queue": ("ivy", "/staff/appeals/"),
+    "appeal-desk": ("hal", "/staff/appeals/{appeal}/"),
     "notices": ("eve", "/notices/"),
     "staff-mail": ("olu", "/staff/mail/"),
     "generations": ("cleo", "/generations/"),
@@ -97,7 +102,7 @@ NO_PAGE = {
     "report-message", "report-command", "detection-result",
     "proposal-command", "proposal-vote", "proposal-answer", "waiver-ask", "waiver-agree", "window-open",
     "reviewer-invite", "comment-answer", "comment-hide", "workspace-accept", "evidence-measure", "evidence-review",
-    "freeze-lift", "duty-remove",
+    "freeze-lift", "duty-remove", "appeal-answer", "appeal-command",
 }  # fmt: skip
 ERRORS = {
     "401": ("", "/home/"),
@@ -126,6 +131,9 @@ import json
 from datetime import timedelta
 from release_portal.access.models import Application, Grant
 from release_portal.accounts.models import User
+from release_portal.appeals.links import digest_of
+from release_portal.appeals.models import AppealLink
+from release_portal.appeals.services import file_appeal
 from release_portal.misuse.models import MisuseReport
 from release_portal.moves.recalls import open_recall
 from release_portal.accounts.actors import actor_of
@@ -145,6 +153,13 @@ invite_reviewer(ADA, decided.pk, reviewer=GIA, due_at=later, at=now(), **TERMS)
 RECALLED = ModelSize.objects.get(slug="openai/gpt2-1558m")
 recall = open_recall(actor_of(User.objects.get(username="ada")), RECALLED, reason="A flaw in the weights.", at=now())
 recall.notices.create(recipient="A mirror", contact="by mail", sent_at=now())
+EVE = User.objects.get(username="eve")
+held = Grant.objects.get(holder=EVE)
+past = {"state_before": "active", "reason": "Volume.", "by_id": ADA.id, "by_name": "ada", "at": now()}
+first, second = (held.suspensions.create(ended_at=now(), **past).pk for _ in range(2))
+first, second = f"grant:{held.pk}:suspension:{first}", f"grant:{held.pk}:suspension:{second}"
+appeal = file_appeal(actor_of(EVE), first, text="The work was inside the purpose.", at=now())
+AppealLink.objects.create(subject=second, account=EVE, digest=digest_of("a-link-for-this-test"), created_at=now())
 print(json.dumps({
     "family": ModelFamily.objects.get(name="GPT-2").slug,
     "application": Application.objects.filter(applicant__username="finn", state="submitted").latest("created_at").pk,
@@ -153,6 +168,8 @@ print(json.dumps({
     "report": MisuseReport.objects.latest("received_at").pk,
     "recall_notice": recall.notices.first().pk,
     "decision": decided.pk,
+    "appeal": appeal.pk,
+    "decision_to_appeal": second,
 }))
 """
 DETECT = """

@@ -132,6 +132,10 @@ TABLE: dict[str, tuple[str, str]] = {
     "review-queue": (only(DESK, 200), only(DESK, 200)),
     "review": (only(DESK, 404), only(DESK, 404)),
     "review-command": (only(DESK, 404), only(DESK, 404)),
+    **dict.fromkeys(("appeal-new", "appeal", "appeal-answer"), (ABSENT, ABSENT)),
+    "appeal-link": ("404", "404"),
+    "appeal-queue": (only(DESK, 200), only(DESK, 200)),
+    **dict.fromkeys(("appeal-desk", "appeal-command"), (only(DESK, 404), only(DESK, 404))),
     "detection": (SIGNED_IN, "401: anonymous; else 400"),
     "detection-report": (ABSENT, ABSENT),
     "detection-result": (ABSENT, ABSENT),
@@ -227,7 +231,7 @@ def objects(world: World) -> dict[str, Any]:
         "grant_id": world.grants["cleo"].pk, "pk": token.pk, "number": 10**6, "rest": "nothing",
         "application_id": "nobodys", "proposal_id": 10**6, "digest": "d" * 64, "old": "d" * 64, "new": "e" * 64,
         "report_id": "nobodys", "uidb36": "1", "key": "x", "criterion": "C07", "vote_id": 10**6, "waiver_id": 10**6,
-        "comment_id": 10**6,
+        "comment_id": 10**6, "subject": "grant:nobodys:suspension:1", "token": "nobodys", "appeal_id": "nobodys",
     }  # fmt: skip
 
 

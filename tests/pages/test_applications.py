@@ -217,7 +217,7 @@ def test_a_holder_asks_for_a_renewal_from_the_grant(client_of: ClientOf, world: 
     assert grant.pk not in foreign.content.decode()
 
 
-def test_html_in_every_field_is_shown_as_text_everywhere(client_of: ClientOf, world: World, at: datetime) -> None:
+def test_T21_html_in_every_field_is_shown_as_text_everywhere(client_of: ClientOf, world: World, at: datetime) -> None:
     """T21."""
     evil = dict.fromkeys(("purpose", "affiliation", "intended_use"), EVIL)
     lou, ivy = client_of("lou"), client_of("ivy")
@@ -264,7 +264,7 @@ def test_a_reviewer_who_may_not_decide_reads_why(client_of: ClientOf, world: Wor
     assert reverse("review-command", args=[own.pk, "approve"]) not in page
 
 
-def test_foreign_applications_are_not_there(client_of: ClientOf, world: World, at: datetime) -> None:
+def test_T1_T2_foreign_applications_are_not_there(client_of: ClientOf, world: World, at: datetime) -> None:
     """T1, T2: whoever asks, reviewers too, on the applicant's own addresses."""
     sent = submit(world, "lou", at)
     own, withdraw = reverse("application", args=[sent.pk]), reverse("application-command", args=[sent.pk, "withdraw"])

@@ -12,6 +12,7 @@ from release_portal.access.application_rules import (
     APPLICATION,
     NEEDS_INFO,
     OPEN,
+    REVIEWERS,
     STATES,
     SUBMITTED,
     Answers,
@@ -61,11 +62,14 @@ def test_the_published_matrix() -> None:
         ("save", "draft", "applicant"),
         ("submit", "draft", "applicant"),
         ("answer", "needs_info", "applicant"),
-        *(("withdraw", state, "applicant") for state in ("draft", "submitted", "needs_info")),
+        *(("withdraw", state, "applicant") for state in ("draft", "submitted", "needs_info", "second_review")),
+        *(("ask", "submitted", who) for who in REVIEWERS),
+        *(("advise", state, who) for state in ("submitted", "needs_info", "second_review") for who in REVIEWERS),
         *(
-            (name, "submitted", lead)
-            for name in ("ask", "approve", "refuse")
-            for lead in ("access_lead", "partner_lead")
+            (name, state, who)
+            for name in ("claim", "vote", "approve", "refuse")
+            for state in ("submitted", "second_review")
+            for who in REVIEWERS
         ),
         ("lapse", "draft", "system"),
         ("lapse", "needs_info", "system"),
@@ -80,10 +84,10 @@ def test_the_published_matrix() -> None:
     assert found == allowed
 
 
-def test_only_a_person_who_decides_leads_to_granted() -> None:
+def test_T26_T41_only_a_person_who_decides_leads_to_granted() -> None:
     """T26, T41: neither the applicant nor time grants anything."""
     assert [one.name for one in APPLICATION.commands if one.target == "granted"] == ["approve"]
-    assert APPLICATION.command("approve").by == {"access_lead", "partner_lead"}
+    assert APPLICATION.command("approve").by == set(REVIEWERS)
 
 
 def test_what_is_ended_stays_ended() -> None:
@@ -178,7 +182,7 @@ def test_the_end_lies_in_the_future_and_within_the_policy(day: date, is_fine: bo
 
 
 @given(st.datetimes(min_value=datetime(2024, 1, 1), max_value=datetime(2032, 1, 1), timezones=st.just(UTC)))
-def test_the_latest_end_never_exceeds_the_longest_grant(at: datetime) -> None:
+def test_T10_the_latest_end_never_exceeds_the_longest_grant(at: datetime) -> None:
     """T10, leap days among them."""
     assert timedelta(days=LONGEST_DAYS - 1) < end_of(latest_end(at)) - at <= timedelta(days=LONGEST_DAYS)
 
@@ -253,7 +257,7 @@ def test_a_function_that_the_stage_closed_meanwhile_cannot_be_given() -> None:
 
 
 @pytest.mark.parametrize("name", ["approve", "refuse", "ask"])
-def test_nobody_decides_on_their_own_application_whatever_role_they_hold(name: str) -> None:
+def test_T6_nobody_decides_on_their_own_application_whatever_role_they_hold(name: str) -> None:
     """T6: also not with a role that came after the application."""
     own = decide_command(name, SUBMITTED, person(7, "access_lead", "partner_lead", "administrator"), "7", STAGE)
     assert (own.allowed, own.code) == (False, "own_application")
@@ -273,7 +277,20 @@ def test_other_roles_do_not_decide(role: str) -> None:
     assert decide_command("approve", SUBMITTED, person(1, role), "7", STAGE).refusal is Refusal.MAY_NOT
 
 
-def test_a_token_never_decides_and_writes_only_with_its_scope() -> None:
+@pytest.mark.parametrize("tier", range(4))
+@pytest.mark.parametrize("state", STATES)
+def test_T3_who_may_give_which_command_in_which_state_at_which_tier(tier: int, state: str) -> None:
+    """Below tier 2 one owner; from tier 2, and while a second is awaited, everybody who reviews; advice always."""
+    everybody = tier >= 2 or state == "second_review"
+    for name in ("claim", "vote", "approve", "refuse", "ask", "advise"):
+        sources = APPLICATION.command(name).sources
+        for role in REVIEWERS:
+            may = state in sources and (everybody or name == "advise" or role == "access_lead")
+            found = decide_command(name, state, person(1, role), "7", STAGE, tier=tier)
+            assert bool(found) is may, (name, role)
+
+
+def test_T24_a_token_never_decides_and_writes_only_with_its_scope() -> None:
     """T24."""
     writes = frozenset({"applications:write"})
     assert not decide_command("approve", SUBMITTED, person(1, "access_lead", scopes=writes), "7", STAGE)
@@ -281,7 +298,7 @@ def test_a_token_never_decides_and_writes_only_with_its_scope() -> None:
     assert not decide_command("answer", NEEDS_INFO, person(7, scopes=frozenset({"generate"})), "7", STAGE)
 
 
-def test_the_applicant_cannot_change_their_own_status() -> None:
+def test_T4_the_applicant_cannot_change_their_own_status() -> None:
     """T4: by no command that decides."""
     applicant = person(7)
     allowed = {one.name for one in APPLICATION.commands if decide_command(one.name, SUBMITTED, applicant, "7", STAGE)}
@@ -336,7 +353,7 @@ def test_a_question_stops_the_clock_and_the_answer_starts_it_with_what_was_left(
     assert due_after_pause(due, due + DAY, due + 9 * DAY) == due, "what was late stays late"
 
 
-def test_the_clock_counts_whole_working_days() -> None:
+def test_T11_the_clock_counts_whole_working_days() -> None:
     due = due_after(AT)
     assert (clock_at(due, AT).days, clock_at(due, AT).is_late) == (5, False)
     assert clock_at(due, AT + timedelta(hours=1)).days == 5

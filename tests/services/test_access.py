@@ -322,7 +322,7 @@ def _check_permit(client: redis.Redis, job: Job, carrying: GrantFacts | None) ->
     assert job.quota_holder == (f"grant:{carrying.id}" if carrying else f"account:{job.account_id}")
 
 
-def test_an_unknown_size_and_an_undisclosed_one_cannot_be_told_apart(world: World, at: datetime) -> None:
+def test_T19_an_unknown_size_and_an_undisclosed_one_cannot_be_told_apart(world: World, at: datetime) -> None:
     """T19. Seen to fail with a reason of its own for one of the two."""
     Standing.objects.filter(size=world.size).update(stage="registered")
     answers = []

@@ -108,7 +108,7 @@ def new_token(world: World, name: str = "cleo", scopes: tuple[str, ...] = ("gene
     return create_token(world.actor(name), world.people[name], name="laptop", scopes=scopes, at=world.at, **more)  # type: ignore[arg-type]
 
 
-def test_a_token_is_shown_once_and_only_its_hash_is_kept(world: World, at: datetime) -> None:
+def test_T18_a_token_is_shown_once_and_only_its_hash_is_kept(world: World, at: datetime) -> None:
     """T18."""
     token, secret = new_token(world)
     assert secret.startswith("rp_")
@@ -120,7 +120,7 @@ def test_a_token_is_shown_once_and_only_its_hash_is_kept(world: World, at: datet
     assert authenticate_token(secret, at=at) == token
 
 
-def test_the_actor_of_a_token_has_its_scopes_and_no_role(world: World) -> None:
+def test_T24_the_actor_of_a_token_has_its_scopes_and_no_role(world: World) -> None:
     """T24. Seen to fail with `frozenset()` replaced by the owner's roles in `actor_of_token`."""
     token, _ = new_token(world, "ada", ("generate", "staff:read"))
     actor = actor_of_token(token)
@@ -129,7 +129,7 @@ def test_the_actor_of_a_token_has_its_scopes_and_no_role(world: World) -> None:
     assert actor.scopes == {"generate", "staff:read"}
 
 
-def test_a_token_can_never_decide(world: World, at: datetime) -> None:
+def test_T24_a_token_can_never_decide(world: World, at: datetime) -> None:
     """T24: no service that decides takes a token, whatever role its owner has."""
     for name, role in (("ada", "release_manager"), ("ben", "duty_officer")):
         token, _ = new_token(world, name, scopes_for([role]))
@@ -182,7 +182,7 @@ def test_tokens_are_made_by_their_owner_only(world: World, at: datetime) -> None
             create_token(world.actor(name), world.people["cleo"], name="x", scopes=("generate",), at=at)
 
 
-def test_an_ended_a_revoked_and_an_unknown_token_open_nothing_and_say_why(world: World, at: datetime) -> None:
+def test_T18_an_ended_a_revoked_and_an_unknown_token_open_nothing_and_say_why(world: World, at: datetime) -> None:
     """Seen to fail with the check of `is_usable` removed."""
     _, ended = new_token(world, ends_at=at + DAY)
     token, revoked = new_token(world)

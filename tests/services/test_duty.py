@@ -112,7 +112,7 @@ def test_the_roster_is_recorded_and_in_the_own_data_of_the_officer(world: World,
     assert list(events.values_list("kind", flat=True)) == ["duty.added", "duty.removed"]
 
 
-def test_a_shift_over_the_change_of_clocks_and_the_leap_day_lasts_its_true_time(world: World, lea: User) -> None:
+def test_T10_a_shift_over_the_change_of_clocks_and_the_leap_day_lasts_its_true_time(world: World, lea: User) -> None:
     zone = ZoneInfo("Europe/Berlin")
     night = add_shift(
         world.actor("olu"),

@@ -87,7 +87,7 @@ def test_redis_learns_of_a_raised_epoch_with_the_commit_and_not_before(portal_re
 
 
 @pytest.mark.django_db(transaction=True)
-def test_with_redis_away_the_act_stands_and_the_copier_tells_redis_later(
+def test_T12_with_redis_away_the_act_stands_and_the_copier_tells_redis_later(
     caplog: pytest.LogCaptureFixture, redis_server: RedisServer
 ) -> None:
     """The settings point to an address where nobody listens."""

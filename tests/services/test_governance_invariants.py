@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,12 +13,7 @@ import pytest
 import redis
 from django.db import connection
 
-from inference.contract import EPOCHS_KEY, FinishReason, Function, Permit, SamplingSettings, ended_key, stream_key
-from inference.engine.loop import Engine
-from inference.engine.scheduler import Scheduler
-from inference.engine.shelf import Shelf
-from inference.engine.stream import RedisStream, connect
-from inference.tasks import Runtime, serve
+from inference.contract import EPOCHS_KEY, FinishReason, Function, Permit, SamplingSettings
 from model_cards.lookups import latest_card
 from model_cards.services import publish_card
 from release_portal.access.models import Grant
@@ -30,7 +24,6 @@ from release_portal.audit.services import verify_chain
 from release_portal.celery import app
 from release_portal.core.clock import now
 from release_portal.core.errors import NotAllowed, NotNow, PortalError
-from release_portal.core.keys import keys_for
 from release_portal.epochs.publisher import copy_all
 from release_portal.epochs.services import size_key
 from release_portal.jobs.models import Job
@@ -44,7 +37,6 @@ from release_portal.releases.narrowings import roll_back
 from release_portal.releases.proposals import execute_proposal, open_proposal, schedule_proposal
 from release_portal.tasks import sweep_grants
 from tests import fakes
-from tests.conftest import RedisServer, wait_until
 from tests.governance import (
     DAY,
     adopt,
@@ -58,7 +50,7 @@ from tests.governance import (
     supply,
     vote,
 )
-from tests.inference.fakes import FakeLoader
+from tests.services.working import Worker
 from tests.world import SERVED, World, put_at_stage, stored_digest
 
 TARGET = "public_hosted"
@@ -95,52 +87,6 @@ def test_neither_hold_nor_freeze_nor_an_open_proposal_stands_in_the_way_of_narro
 # --- 7: the worker asks again when it runs ---------------------------------------------------------------------------
 
 
-@dataclass
-class Worker:
-    """The worker's own task, stream and loop, on a model that says "x" for ever."""
-
-    runtime: Runtime
-    client: redis.Redis
-    pause_at: int = 0  # step before which it waits for `go_on`; 0: never
-    steps: int = 0
-
-    def __post_init__(self) -> None:
-        self.is_paused, self.go_on = threading.Event(), threading.Event()
-
-    def before_step(self) -> None:
-        self.steps += 1
-        if self.steps == self.pause_at:
-            self.is_paused.set()
-            assert self.go_on.wait(20)
-
-    def run(self, job: Job) -> threading.Thread:
-        """Take the job's message from the queue and serve it in a thread, as the task does."""
-        ((job_id, token),) = [message for message in fakes.queued_messages(self.client) if message[0] == job.pk]
-        thread = threading.Thread(target=serve, args=(self.runtime, job_id, token))
-        thread.start()
-        return thread
-
-    def end_of(self, job: Job) -> str:
-        wait_until(lambda: self.client.exists(ended_key(job.pk)))
-        return str(self.client.get(ended_key(job.pk)))
-
-    def tokens_of(self, job: Job) -> int:
-        return sum(1 for _, fields in self.client.xrange(stream_key(job.pk)) if fields["kind"] == "tokens")
-
-
-@pytest.fixture
-def worker(world: World, redis_server: RedisServer, service: redis.Redis) -> Iterator[Worker]:
-    loader, client = FakeLoader(), connect(redis_server.url)
-    engine = Engine(Shelf(loader, lambda: Scheduler(4, 64), 100), stream := RedisStream(client, fakes.WORKER))
-    one = Worker(Runtime(engine, stream, keys_for("permit")), service)
-    engine._shelf.borrow(stored_digest()).backend.before_step = one.before_step
-    engine.start()
-    yield one
-    one.go_on.set()
-    engine.stop()
-    client.close()
-
-
 @pytest.fixture
 def submitted(world: World, worker: Worker, committed: Callable[[], Any]) -> Job:
     """A job of cleo's that waits in the queue; asked for now, as the worker's clock is the real one."""
@@ -172,7 +118,7 @@ def test_what_is_still_permitted_when_it_starts_runs_to_its_end(worker: Worker, 
 
 
 @changed
-def test_a_queued_job_whose_permission_was_taken_back_never_starts(
+def test_T12_a_queued_job_whose_permission_was_taken_back_never_starts(
     world: World, worker: Worker, submitted: Job, committed: Callable[[], Any], what: str
 ) -> None:
     """Invariant 7. Seen to fail with the loop over the epochs left out of `PUBLISH_LUA`, and for the stage with
@@ -185,7 +131,7 @@ def test_a_queued_job_whose_permission_was_taken_back_never_starts(
 
 
 @changed
-def test_a_running_job_whose_permission_is_taken_back_stops_before_its_next_token(
+def test_T12_a_running_job_whose_permission_is_taken_back_stops_before_its_next_token(
     world: World, worker: Worker, submitted: Job, committed: Callable[[], Any], what: str
 ) -> None:
     """Invariant 7 in mid-run. Seen to fail with the loop over the epochs left out of `PUBLISH_LUA`."""
@@ -279,7 +225,7 @@ def wait_for(end: datetime) -> None:
     time.sleep(max(0.0, (end - now()).total_seconds()) + 0.02)
 
 
-def test_a_queued_job_ends_with_the_grant_also_while_nobody_sweeps(
+def test_T9_a_queued_job_ends_with_the_grant_also_while_nobody_sweeps(
     world: World, worker: Worker, committed: Callable[[], Any]
 ) -> None:
     """Invariant 9. Seen to fail with `permit_ends_at` not cut to the end of the grant."""
@@ -289,7 +235,7 @@ def test_a_queued_job_ends_with_the_grant_also_while_nobody_sweeps(
     assert (worker.end_of(job), worker.tokens_of(job), worker.steps) == ("expired", 0, 0)
 
 
-def test_a_running_job_ends_with_the_grant_also_while_nobody_sweeps(
+def test_T9_a_running_job_ends_with_the_grant_also_while_nobody_sweeps(
     world: World, worker: Worker, committed: Callable[[], Any]
 ) -> None:
     """Invariant 9. Seen to fail with the comparison with `expires_at` left out of `PUBLISH_LUA`."""
@@ -303,7 +249,7 @@ def test_a_running_job_ends_with_the_grant_also_while_nobody_sweeps(
     assert (worker.end_of(job), worker.tokens_of(job)) == ("expired", 2)
 
 
-def test_the_sweep_comes_every_minute_and_ends_every_permit_of_an_ended_grant(
+def test_T9_the_sweep_comes_every_minute_and_ends_every_permit_of_an_ended_grant(
     world: World,
     worker: Worker,
     submitted: Job,
@@ -324,7 +270,7 @@ def test_the_sweep_comes_every_minute_and_ends_every_permit_of_an_ended_grant(
         submit_job(world.actors["cleo"], REQUEST, at=now())
 
 
-def test_no_permit_outlives_the_grant_that_carries_it(
+def test_T9_no_permit_outlives_the_grant_that_carries_it(
     world: World, service: redis.Redis, committed: Callable[[], Any], at: datetime
 ) -> None:
     for lasts in (SECOND, timedelta(minutes=5), 99 * DAY):

@@ -45,7 +45,7 @@ def epoch(grant: Grant) -> int:
 
 
 def last_event() -> AuditEvent:
-    event = AuditEvent.objects.last()
+    event = AuditEvent.objects.exclude(kind="receipt.completed").last()
     assert event is not None
     return event
 
@@ -100,7 +100,7 @@ def test_time_lost_to_an_unfounded_suspension_is_added_to_the_end(world: World, 
     assert last_event().data["unfounded"] is True
 
 
-def test_an_old_permit_does_not_live_again_after_a_lift(world: World, grant: Grant, at: datetime) -> None:
+def test_T39_an_old_permit_does_not_live_again_after_a_lift(world: World, grant: Grant, at: datetime) -> None:
     before = epoch(grant)
     suspend(world, grant)
     lift_suspension(world.actor("olu"), grant.pk, reason="checked", expected_version=2, at=at)
@@ -108,7 +108,7 @@ def test_an_old_permit_does_not_live_again_after_a_lift(world: World, grant: Gra
 
 
 @pytest.mark.parametrize("act", [confirm_suspension, lift_suspension])
-def test_the_officer_who_suspended_neither_confirms_nor_lifts(
+def test_T6_the_officer_who_suspended_neither_confirms_nor_lifts(
     world: World, grant: Grant, at: datetime, act: Callable[..., None]
 ) -> None:
     """T6. Seen to fail with the check for the same officer removed."""
@@ -152,11 +152,11 @@ def test_a_form_that_was_open_while_another_officer_acted_changes_nothing(
     assert fresh(grant).state == "active"
 
 
-def test_an_officer_never_decides_on_their_own_grant(world: World, at: datetime) -> None:
-    """T6. Seen to fail with the subtraction of duty_officer removed from `relations_of`."""
+def test_T6_an_officer_never_decides_on_their_own_grant(world: World, at: datetime) -> None:
+    """T6. Seen to fail with the roles left in `relations_of`."""
     terms = GrantTerms((world.size,), ("generate",), "x", at, at + DAY, Limits(10, 10, 10))
     own = create_grant(SWEEPER, world.people["ben"], terms, reason="x", at=at)
-    assert relations_of(world.actor("ben"), own) == {"holder", "safety_reviewer"}
+    assert relations_of(world.actor("ben"), own) == {"holder"}
     with pytest.raises(NotAllowed):
         suspend(world, own, "ben")
     suspend(world, own, "olu")

@@ -163,7 +163,7 @@ def test_a_visitor_without_an_account_files_and_gets_a_code_that_opens_the_repor
     assert read_by_code(code.lower()).state == "received"
 
 
-def test_neither_the_code_nor_anything_the_reporter_wrote_is_stored_in_clear(world: World) -> None:
+def test_T18_neither_the_code_nor_anything_the_reporter_wrote_is_stored_in_clear(world: World) -> None:
     _report, code = filed(world)
     with connection.cursor() as cursor:
         cursor.execute("SELECT * FROM misuse_report")
@@ -182,7 +182,7 @@ def test_two_reports_have_two_codes(world: World) -> None:
 
 
 @pytest.mark.parametrize("code", ["", "0000-0000", write_code(17), "x" * 10_000, "\x00", "é🦉"])
-def test_every_unknown_code_gets_the_same_answer(world: World, code: str) -> None:
+def test_T19_every_unknown_code_gets_the_same_answer(world: World, code: str) -> None:
     filed(world)
     with pytest.raises(NotFound) as refused:
         read_by_code(code)
@@ -550,8 +550,8 @@ def test_a_suspension_on_a_match_is_written_with_its_ground_in_one_transaction(w
     grant.refresh_from_db()
     assert (grant.state, action.job_id, action.grant_id) == ("suspended", job.pk, grant.pk)
     assert numbers_of([grant_key(grant.pk)])[grant_key(grant.pk)] == before + 1
-    kinds = [event.kind for event in AuditEvent.objects.order_by("-seq")[:2]]
-    assert kinds == ["report.acted", "grant.suspended"]
+    kinds = [event.kind for event in AuditEvent.objects.order_by("-seq")[:3]]
+    assert kinds == ["report.acted", "receipt.completed", "grant.suspended"]
     assert events(report)[-1].data["ground"] == "record"
 
 

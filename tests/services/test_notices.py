@@ -249,7 +249,7 @@ def test_people_read_and_mark_their_own_notices_only(world: World, at: datetime)
 # --- Who is told what ------------------------------------------------------------------------------------------------
 
 
-def test_an_application_that_arrives_is_told_to_applicant_and_access_leads(world: World, at: datetime) -> None:
+def test_T23_an_application_that_arrives_is_told_to_applicant_and_access_leads(world: World, at: datetime) -> None:
     """T23: exactly these."""
     sent = submit(world, "finn", at)
     assert everyone_told() == {("finn", "application_received"), ("ivy", "application_arrived")}
@@ -260,7 +260,7 @@ def test_an_application_that_arrives_is_told_to_applicant_and_access_leads(world
     assert answers(at).purpose not in Notice.objects.get(kind="application_arrived").body, "mail holds no answers"
 
 
-def test_an_access_lead_who_applies_is_not_asked_to_decide(world: World, at: datetime) -> None:
+def test_T23_an_access_lead_who_applies_is_not_asked_to_decide(world: World, at: datetime) -> None:
     give_role(world.actor("ada"), world.people["jo"], "access_lead", reason="second lead", at=at)
     submit(world, "ivy", at)
     assert everyone_told() == {("ivy", "application_received"), ("jo", "application_arrived")}
@@ -334,7 +334,7 @@ def test_after_an_outage_only_the_nearest_reminder_comes(world: World) -> None:
     assert reminded(world, ends(world.grants["cleo"], 2)) == ["2 days"]
 
 
-def test_reminders_stop_after_a_renewal_and_begin_again_before_the_new_end(world: World) -> None:
+def test_T11_reminders_stop_after_a_renewal_and_begin_again_before_the_new_end(world: World) -> None:
     grant = world.grants["cleo"]
     when = ends(grant, 14)
     assert reminded(world, when) == ["14 days"]

@@ -26,7 +26,12 @@ WHERE = {
     "access.Grant.holder": "grants",
     "access.Application.applicant": "applications",
     "access.Application.decided_by": "record",  # the decision stands in the record, under the decider's name
+    "access.Application.claimed_by": "record",  # it stands in the record who looked, and until when
+    "access.ReviewVote.voter": "reviews",
+    "access.Advice.by": "advice",
     "access.Signature.account": "signatures",
+    "appeals.Appeal.appellant": "appeals",
+    "appeals.AppealLink.account": "appeal_links",
     "jobs.Job.account": "jobs",
     "notices.Notice.recipient": "notices",
     "detection.DetectionReport.owner": "detection_reports",

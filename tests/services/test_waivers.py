@@ -72,7 +72,7 @@ def test_every_step_of_a_waiver_is_public(world: World, prepared: Proposal) -> N
     assert last.data["criterion"] == "C03"
 
 
-def test_a_granted_waiver_stands_in_for_its_criterion_until_it_ends(world: World, prepared: Proposal) -> None:
+def test_T25_a_granted_waiver_stands_in_for_its_criterion_until_it_ends(world: World, prepared: Proposal) -> None:
     def outcome(at: datetime) -> Outcome:
         found = assess_proposal(Proposal.objects.get(pk=prepared.pk), at)
         return next(result.outcome for result in found.results if result.criterion.id == "C03")
@@ -99,7 +99,7 @@ def test_what_is_never_waived_or_not_asked_for_is_refused(world: World, prepared
 
 
 @pytest.mark.parametrize("days", [0, -1, 31])
-def test_an_end_in_the_past_or_beyond_the_longest_waiver_is_refused(
+def test_T25_an_end_in_the_past_or_beyond_the_longest_waiver_is_refused(
     world: World, prepared: Proposal, days: int
 ) -> None:
     with pytest.raises(InvalidInput) as refused:
@@ -108,7 +108,7 @@ def test_an_end_in_the_past_or_beyond_the_longest_waiver_is_refused(
     assert asked(world, prepared, days=30).pk
 
 
-def test_a_waiver_needs_a_reason(world: World, prepared: Proposal) -> None:
+def test_T25_a_waiver_needs_a_reason(world: World, prepared: Proposal) -> None:
     with pytest.raises(InvalidInput) as refused:
         ask_waiver(world.actor("jo"), prepared.pk, criterion="C03", reason=" ", ends_at=world.at + DAY, at=world.at)
     assert refused.value.field == "reason"

@@ -3,13 +3,18 @@
 from release_portal.access.models.agreements import AgreementVersion, Signature
 from release_portal.access.models.applications import Application, Question, new_application_id
 from release_portal.access.models.grants import Grant, GrantFunction, Suspension, UsageDay, new_grant_id
+from release_portal.access.models.reviews import Advice, ReviewVote
+from release_portal.access.models.revocations import Revocation
 
 __all__ = [
+    "Advice",
     "AgreementVersion",
     "Application",
     "Grant",
     "GrantFunction",
     "Question",
+    "ReviewVote",
+    "Revocation",
     "Signature",
     "Suspension",
     "UsageDay",

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from release_portal.access.application_rules import DRAFT, OPEN, STATES, SUBMITTED, Answers
+from release_portal.access.application_rules import DRAFT, OPEN, OURS, STATES, Answers
 from release_portal.access.models.agreements import AgreementVersion
 from release_portal.access.models.grants import Grant
 from release_portal.access.purposes import PURPOSES
@@ -38,7 +38,7 @@ class ApplicationQuerySet(models.QuerySet["Application"]):
 
     def waiting(self) -> Self:
         """Applications that wait for a decision, the oldest promise first."""
-        return self.filter(state=SUBMITTED).order_by("due_at", "submitted_at", "pk")
+        return self.filter(state__in=sorted(OURS)).order_by("due_at", "submitted_at", "pk")
 
 
 class Application(models.Model):
@@ -48,7 +48,7 @@ class Application(models.Model):
     applicant = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="applications")
     size = models.ForeignKey(ModelSize, on_delete=models.PROTECT, related_name="applications")
     renews = models.ForeignKey(Grant, on_delete=models.PROTECT, null=True, blank=True, related_name="renewals")
-    state = models.CharField(max_length=12, default=DRAFT, choices=[(state, state) for state in STATES])
+    state = models.CharField(max_length=16, default=DRAFT, choices=[(state, state) for state in STATES])
     purpose_code = models.CharField(max_length=3, blank=True, choices=list(PURPOSES.items()))
     purpose = models.TextField(blank=True)
     affiliation = models.CharField(max_length=200, blank=True)
@@ -68,6 +68,10 @@ class Application(models.Model):
     decided_by_name = models.CharField(max_length=150, blank=True)
     decision_code = models.CharField(max_length=30, blank=True)
     decision_text = models.TextField(blank=True)
+    review_round = models.PositiveSmallIntegerField(default=1)  # a decision ends the round; its voices count no more
+    claimed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    claimed_by_name = models.CharField(max_length=150, blank=True)
+    claimed_until = models.DateTimeField(null=True)  # while it lies ahead, others wait or give a reason
 
     objects = ApplicationQuerySet.as_manager()
 
@@ -83,6 +87,7 @@ class Application(models.Model):
                 name="granted_application_has_a_grant",
             ),
             models.CheckConstraint(condition=~Q(decided_by=models.F("applicant")), name="decided_by_another"),
+            models.CheckConstraint(condition=~Q(claimed_by=models.F("applicant")), name="claimed_by_another"),
         ]
         indexes = [models.Index(fields=["state", "due_at"], name="application_queue")]
 

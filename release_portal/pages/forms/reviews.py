@@ -1,4 +1,4 @@
-"""The forms of those who decide: approve, refuse, ask."""
+"""The forms of those who review: approve, refuse, ask, claim, advise."""
 
 from __future__ import annotations
 
@@ -83,6 +83,23 @@ class RefuseForm(ServiceForm):
         super().__init__(*args, **kwargs)
         choices = [("", _("Choose a reason")), *((reason.code, reason.label) for reason in REASONS.values())]
         self.fields["code"].choices = choices  # type: ignore[attr-defined]
+
+
+class ClaimForm(ServiceForm):
+    reason = forms.CharField(
+        label=_("Reason"),
+        required=False,
+        help_text=_("Needed only while somebody else is looking at it; it is kept."),
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+
+
+class AdviseForm(ServiceForm):
+    advice = forms.CharField(
+        label=_("Advice to those who decide"),
+        help_text=_("It decides nothing and counts for nothing. Reviewers read it, the applicant does not."),
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
 
 
 class AskForm(ServiceForm):

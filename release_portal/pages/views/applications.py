@@ -48,11 +48,13 @@ from release_portal.core.declare import public, signed_in
 from release_portal.core.errors import NotFound, PortalError
 from release_portal.core.http import PortalRequest
 from release_portal.pages import showing
+from release_portal.pages.appealing import appeals_of_application
 from release_portal.pages.applying import row_of
 from release_portal.pages.differences import changed_lines
 from release_portal.pages.forms.applications import AnswerForm, ApplyForm, WithdrawForm, initial_of
 from release_portal.pages.forms.base import ServiceForm
 from release_portal.pages.paging import page_of
+from release_portal.pages.reviewing import standing_of
 from release_portal.registry.models import ModelSize
 
 FORMS: dict[str, type[ServiceForm]] = {"answer": AnswerForm, "withdraw": WithdrawForm}
@@ -228,7 +230,7 @@ def _command_refused(
 
 
 def _offered(actor: Actor, shown: Application) -> list[str]:
-    who = relations(actor, str(shown.applicant_id), shown.size.standing.stage)
+    who = relations(actor, str(shown.applicant_id))
     return [one.name for one in APPLICATION.available(shown.state, who)]
 
 
@@ -246,8 +248,10 @@ def _application_page(
     context = {
         **row_of(shown, at),
         "forms": forms,
+        "standing": standing_of(shown, at),
         "may_save": "save" in offered,
         "lapses_at": lapses_at(shown) if shown.state in APPLICATION.command("lapse").sources else None,
+        "appeals": appeals_of_application(actor, shown, at),
         "refusal": REASONS.get(shown.decision_code),
         "may_apply_again": not forms and bool(apply_decision(actor, shown.size)),
         "apply_again_url": showing.address("apply", shown.size),

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from release_portal.access.grant_rules import CONFIRM_WITHIN, GRANT
 from release_portal.access.lookups import grant_for, grants_for
 from release_portal.access.models import Grant, Suspension
+from release_portal.access.revocations import decide_revoking, open_proposal, propose_revocation, revoke_grant
 from release_portal.access.services import (
     confirm_suspension,
     decide_command,
@@ -32,16 +33,20 @@ from release_portal.core.declare import roles, signed_in
 from release_portal.core.errors import NotFound, PortalError
 from release_portal.core.http import PortalRequest
 from release_portal.pages import showing
+from release_portal.pages.appealing import appeals_of_grant
 from release_portal.pages.applying import renew_url
 from release_portal.pages.forms.base import ServiceForm
-from release_portal.pages.forms.grants import ConfirmForm, LiftForm, SurrenderForm, SuspendForm
+from release_portal.pages.forms.grants import ConfirmForm, LiftForm, ProposeForm, RevokeForm, SurrenderForm, SuspendForm
 from release_portal.pages.paging import filter_text, page_of
+from release_portal.pages.receipts import receipts_of
 from release_portal.pages.words import FUNCTIONS, state_pill, state_word
 
 FORMS: dict[str, type[ServiceForm]] = {
     "suspend": SuspendForm,
     "confirm": ConfirmForm,
     "lift": LiftForm,
+    "propose": ProposeForm,
+    "revoke": RevokeForm,
     "surrender": SurrenderForm,
 }
 
@@ -114,8 +119,14 @@ def _form(name: str, data: Any = None, **more: Any) -> ServiceForm:
 
 
 def _carry_out(actor: Actor, shown: Grant, name: str, form: ServiceForm) -> None:
-    given: dict[str, Any] = {"reason": form.text("reason"), "expected_version": form.version(), "at": now()}
-    if name == "suspend":
+    given: dict[str, Any] = {"expected_version": form.version(), "at": now()}
+    if name == "propose":
+        propose_revocation(actor, shown.pk, code=form.text("code"), text=form.text("explanation"), **given)
+        return
+    given["reason"] = form.text("reason")
+    if name == "revoke":
+        revoke_grant(actor, shown.pk, **given)
+    elif name == "suspend":
         suspend_grant(actor, shown.pk, **given)
     elif name == "confirm":
         confirm_suspension(actor, shown.pk, **given)
@@ -130,6 +141,8 @@ def _done(name: str) -> str:
         "suspend": _("The grant is suspended. Work that it permitted stops; the holder reads your reason."),
         "confirm": _("The suspension is confirmed and no longer lapses."),
         "lift": _("The suspension is lifted. The grant works again."),
+        "propose": _("The revocation is proposed and the grant is suspended. Another lead must confirm it."),
+        "revoke": _("The grant is revoked. The holder is told and may appeal."),
         "surrender": _("You have given the grant up. Work that it permitted stops."),
     }[name]
 
@@ -156,6 +169,9 @@ def _grant_page(
         **card_of(actor, shown, at),
         "commands": [_command(actor, shown, name, (bound or {}).get(name)) for name in _offered(actor, shown)],
         "suspensions": shown.suspensions.all(),
+        "proposal": open_proposal(shown),
+        "appeals": appeals_of_grant(actor, shown, at),
+        "receipts": receipts_of(actor, shown.pk),
         "renew_url": renew_url(actor, shown, at),
         "history": [_event(event) for event in events],
         "breadcrumbs": [_back(actor), {"label": shown.pk}],
@@ -165,7 +181,8 @@ def _grant_page(
 
 def _command(actor: Actor, shown: Grant, name: str, bound: ServiceForm | None) -> dict[str, Any]:
     """A form for the command, or the reason in place of one that would only be refused."""
-    decision = decide_command(actor, shown, name)
+    decide = decide_revoking if name in ("propose", "revoke") else decide_command
+    decision = decide(actor, shown, name)
     form = bound or _form(name, initial={"expected_version": shown.version})
     return {"name": name, "form": form, "decision": None if decision or bound else decision}
 

@@ -13,42 +13,62 @@ from django.utils.translation import gettext as _
 
 from release_portal.access.application_lookups import application_to_review, applications_to_review
 from release_portal.access.application_rules import (
-    NEEDS_INFO,
     OPEN,
     REVIEWERS,
-    decide_command,
+    SECOND_REVIEW,
     end_of,
+    needs_two,
     renewed_end,
 )
 from release_portal.access.applications import application_subject
 from release_portal.access.lookups import grants_for
 from release_portal.access.models import Application
 from release_portal.access.refusals import REASONS
+from release_portal.access.review_desk import Desk, desk_of, lease_on, next_for, queue_for, review_decision, risk_facing
+from release_portal.access.review_notes import advise, claim_application
 from release_portal.access.reviews import approve_application, ask_applicant, refuse_application
 from release_portal.audit.models import AuditEvent
 from release_portal.core.actors import Actor
 from release_portal.core.clock import now
+from release_portal.core.decisions import Decision
 from release_portal.core.declare import roles
 from release_portal.core.errors import NotFound, PortalError, error_of
 from release_portal.core.http import PortalRequest
 from release_portal.pages import showing
 from release_portal.pages.applying import row_of
 from release_portal.pages.forms.base import ServiceForm
-from release_portal.pages.forms.reviews import ApproveForm, AskForm, RefuseForm, usual_conditions
+from release_portal.pages.forms.reviews import (
+    AdviseForm,
+    ApproveForm,
+    AskForm,
+    ClaimForm,
+    RefuseForm,
+    usual_conditions,
+)
 from release_portal.pages.paging import page_of
+from release_portal.pages.reviewing import queue_row, voices_shown
 from release_portal.pages.words import state_pill
 
-COMMANDS = ("approve", "ask", "refuse")
+DECIDING = ("approve", "ask", "refuse")
+COMMANDS = (*DECIDING, "claim", "advise")
+FORMS: dict[str, type[ServiceForm]] = {
+    "ask": AskForm,
+    "refuse": RefuseForm,
+    "claim": ClaimForm,
+    "advise": AdviseForm,
+}
 
 
 @roles(*REVIEWERS)
 def queue(request: PortalRequest) -> HttpResponse:
     """What waits for a decision, the oldest promise first."""
-    at, found = now(), applications_to_review(request.actor)
+    at, found, desk = now(), applications_to_review(request.actor), desk_of(request.actor)
+    waiting, resting = queue_for(request.actor)
     decided = page_of(request, found.exclude(state__in=OPEN).order_by("-saved_at", "pk"))
     context = {
-        "waiting": [row_of(one, at) for one in found.waiting()],
-        "resting": [row_of(one, at) for one in found.filter(state=NEEDS_INFO).order_by("due_at", "pk")],
+        "next": next_for(desk, waiting, at),
+        "waiting": [queue_row(one, desk, at) for one in waiting],
+        "resting": [queue_row(one, desk, at) for one in resting],
         "page_obj": decided,
         "ended": [row_of(one, at) for one in decided],
     }
@@ -63,7 +83,7 @@ def review(request: PortalRequest, application_id: str) -> HttpResponse:
 
 @roles(*REVIEWERS)
 def command(request: PortalRequest, application_id: str, name: str) -> HttpResponse:
-    """Approve, refuse, or ask the applicant."""
+    """Approve, refuse, ask the applicant, look at it for a while, or advise."""
     shown = application_to_review(request.actor, application_id)
     if name not in COMMANDS:
         raise NotFound("There is nothing here.", change="What can be done stands on the application's page.")
@@ -75,18 +95,25 @@ def command(request: PortalRequest, application_id: str, name: str) -> HttpRespo
         _carry_out(request.actor, shown, name, form)
     except PortalError as error:
         return _refused(request, shown, name, form, error)
-    messages.success(request, _done(name))
-    return showing.see_other(address if name == "ask" else reverse("review-queue"))
+    fresh = application_to_review(request.actor, shown.pk)
+    messages.success(request, _done(name, fresh.state))
+    return showing.see_other(reverse("review-queue") if name in ("approve", "refuse") else address)
 
 
 def _form(shown: Application, name: str, data: Any = None, **more: Any) -> ServiceForm:
     more["auto_id"] = f"id_{name}_%s"
     if name == "approve":
         return ApproveForm(data, application=shown, **more)
-    return (AskForm if name == "ask" else RefuseForm)(data, **more)
+    return FORMS[name](data, **more)
 
 
 def _carry_out(actor: Actor, shown: Application, name: str, form: ServiceForm) -> None:
+    if name == "claim":
+        claim_application(actor, shown.pk, reason=form.text("reason"), at=now())
+        return
+    if name == "advise":
+        advise(actor, shown.pk, text=form.text("advice"), at=now())
+        return
     given: dict[str, Any] = {"expected_version": form.version(), "at": now()}
     if isinstance(form, ApproveForm):
         approve_application(actor, shown.pk, form.conditions(), note=form.text("note"), **given)
@@ -96,11 +123,15 @@ def _carry_out(actor: Actor, shown: Application, name: str, form: ServiceForm) -
         refuse_application(actor, shown.pk, code=form.text("code"), text=form.text("explanation"), **given)
 
 
-def _done(name: str) -> str:
+def _done(name: str, state: str) -> str:
+    if name in ("approve", "refuse") and state == SECOND_REVIEW:
+        return _("Your review is kept. Another person must agree before it is decided.")
     return {
         "approve": _("The application is approved; the applicant holds the grant and is told."),
         "ask": _("The applicant is asked. The clock rests until the answer."),
         "refuse": _("The application is refused; the applicant reads the reason and what would change it."),
+        "claim": _("You are looking at it for 30 minutes; the queue says so."),
+        "advise": _("Your note is kept; those who review read it."),
     }[name]
 
 
@@ -108,30 +139,36 @@ def _refused(
     request: PortalRequest, shown: Application, name: str, form: ServiceForm, error: PortalError
 ) -> HttpResponse:
     fresh = application_to_review(request.actor, shown.pk)
-    decision = _decisions(request.actor, fresh)[name]
-    if not decision:
+    decision = _decisions(fresh, desk_of(request.actor), now())[name]
+    if not decision and name != "claim":
         raise error_of(decision)
     form.refuse(error, expected_version=fresh.version)
     return _review_page(request, fresh, {name: form}, error.status)
 
 
-def _decisions(actor: Actor, shown: Application) -> dict[str, Any]:
-    applicant, stage = str(shown.applicant_id), shown.size.standing.stage
-    return {name: decide_command(name, shown.state, actor, applicant, stage) for name in COMMANDS}
+def _decisions(shown: Application, desk: Desk, at: datetime) -> dict[str, Decision]:
+    """Another's lease can be taken with a reason, so the form to claim is offered all the same."""
+    return {name: review_decision(name, shown, desk, at, has_reason=name == "claim") for name in COMMANDS}
 
 
 def _review_page(
     request: PortalRequest, shown: Application, bound: dict[str, ServiceForm] | None = None, status: int = 200
 ) -> HttpResponse:
-    at, actor = now(), request.actor
-    decisions = _decisions(actor, shown)
+    at, actor, desk = now(), request.actor, desk_of(request.actor)
+    decisions = _decisions(shown, desk, at)
+    risk = risk_facing(shown, desk.largest_open, at)
     others = applications_to_review(actor).filter(applicant_id=shown.applicant_id).exclude(pk=shown.pk)
     grants = grants_for(actor).filter(holder_id=shown.applicant_id)
     events = AuditEvent.objects.about(application_subject(shown)).order_by("-seq")
     context = {
         **row_of(shown, at),
         "forms": {name: _offered_form(shown, name, bound or {}) for name, decision in decisions.items() if decision},
-        "closed": next((decision for decision in decisions.values() if not decision), None),
+        "closed": next((decisions[name] for name in DECIDING if not decisions[name]), None),
+        "risk": risk,
+        "takes_two": needs_two(shown.state, risk.tier),
+        "lease": lease_on(shown, desk, at),
+        "voices": voices_shown(shown, actor),
+        "advice": list(shown.advice.all()),
         "renewal_end": _renewal_end(shown, at),
         "refusal": REASONS.get(shown.decision_code),
         "others": [row_of(one, at) for one in others],

@@ -1,0 +1,155 @@
+"""What a reviewer's decision rests on: the tier, the lease, the interests, and whose voice counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Max
+
+from release_portal.access import application_rules as rules
+from release_portal.access import review_rules
+from release_portal.access.application_lookups import applications_to_review
+from release_portal.access.application_rules import NEEDS_INFO, OURS, REVIEWERS
+from release_portal.access.barring import barred_from
+from release_portal.access.models import Application, ReviewVote
+from release_portal.access.policy import GRANT_FUNCTIONS, TABLE, Audience
+from release_portal.access.review_rules import Interests, Lease
+from release_portal.access.risk_rules import Risk, RiskFacts, risk_of
+from release_portal.accounts.models import RoleAssignment, User
+from release_portal.core.actors import Actor
+from release_portal.core.decisions import Decision
+from release_portal.registry.models import ModelSize
+from release_portal.releases.ladder import LADDER
+
+_NEEDS_GRANT = (Audience.GRANTEES, Audience.PARTNERS, Audience.NOBODY, Audience.STAFF)
+# Stages at which some use of a size asks for no grant.
+OPEN_STAGES = tuple(
+    stage.slug for stage in LADDER if any(TABLE[stage.slug][action] not in _NEEDS_GRANT for action in GRANT_FUNCTIONS)
+)
+ONCE = frozenset({"approve", "refuse"})
+EXCLUSIVE = frozenset({"approve", "refuse", "ask"})
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What is the same for every application that one person looks at; read once for a whole queue.
+
+    Args:
+        actor: who reviews.
+        mine: what ties them to a lab.
+        reviewers: ids of the accounts that hold a reviewing role now.
+        largest_open: parameters of the largest size that asks for no grant.
+        barred: ids of applications on which others decide now, since an appeal undid what the person decided.
+    """
+
+    actor: Actor
+    mine: Interests
+    reviewers: frozenset[str]
+    largest_open: int
+    barred: frozenset[str] = frozenset()
+
+
+def desk_of(actor: Actor) -> Desk:
+    """Return the desk of somebody who reviews."""
+    held = RoleAssignment.objects.filter(role__in=REVIEWERS, user__is_active=True).values_list("user_id", flat=True)
+    return Desk(actor, _interests(actor), frozenset(str(one) for one in held), largest_open(), barred_from(actor.id))
+
+
+def largest_open() -> int:
+    """Return how large the largest size is that asks for no grant; 0 when there is none."""
+    found = ModelSize.objects.filter(standing__stage__in=OPEN_STAGES).aggregate(most=Max("parameters"))
+    return found["most"] or 0
+
+
+def _interests(actor: Actor) -> Interests:
+    if not actor.is_person:
+        return Interests("")
+    email = User.objects.filter(pk=actor.account_id).values_list("email", flat=True).first() or ""
+    named = Application.objects.filed_by(actor.id).sent().values_list("affiliation", flat=True)
+    return Interests(email, frozenset(named))
+
+
+def risk_facing(application: Application, largest: int, at: datetime) -> Risk:
+    """Return the tier of an application as it stands, with its trace; a move of the size shows at once."""
+    return risk_of(
+        RiskFacts(
+            stage=application.size.standing.stage,
+            answers=application.answers(),
+            parameters=application.size.parameters,
+            largest_open=largest,
+            today=(application.submitted_at or at).date(),
+        )
+    )
+
+
+def lease_on(application: Application, desk: Desk, at: datetime) -> Lease | None:
+    """Return who looks at it now; a lease ends with its time, and with the role of its holder."""
+    until, holder = application.claimed_until, str(application.claimed_by_id)
+    if until is None or at >= until or holder not in desk.reviewers:
+        return None
+    return Lease(holder, application.claimed_by_name, until)
+
+
+def counted(application: Application, desk: Desk) -> list[str]:
+    """Return the verdicts that count: given in this round, by people who hold a reviewing role now."""
+    return [vote.verdict for vote in voices(application) if str(vote.voter_id) in desk.reviewers]
+
+
+def has_voted(application: Application, actor: Actor) -> bool:
+    """Return whether the actor gave a voice in this round."""
+    return any(str(vote.voter_id) == actor.id for vote in voices(application))
+
+
+def voices(application: Application) -> list[ReviewVote]:
+    """Return the voices that were given since the application came in, or was opened again."""
+    return [vote for vote in application.votes.all() if vote.review_round == application.review_round]
+
+
+def review_decision(
+    name: str, application: Application, desk: Desk, at: datetime, *, has_reason: bool = False
+) -> Decision:
+    """Decide whether the person at the desk may give a command now.
+
+    Args:
+        name: claim, advise, ask, approve or refuse.
+        application: with size, applicant and votes.
+        desk: who decides.
+        at: the time of asking.
+        has_reason: a reason is given why another's lease does not wait.
+    """
+    actor, stage = desk.actor, application.size.standing.stage
+    tier = risk_facing(application, desk.largest_open, at).tier
+    applicant = Interests(application.applicant.email, frozenset({application.affiliation}))
+    answers = [rules.decide_command(name, application.state, actor, str(application.applicant_id), stage, tier=tier)]
+    if name in rules.IMPARTIAL:
+        answers.append(review_rules.no_interest(name, review_rules.shared_lab(desk.mine, applicant)))
+        answers.append(review_rules.not_before(name, application.pk in desk.barred))
+    if name in ONCE:
+        answers.append(review_rules.may_vote(name, has_voted(application, actor)))
+    if name in EXCLUSIVE or name == "claim":
+        lease = lease_on(application, desk, at)
+        answers.append(review_rules.not_taken(name, actor.id, lease, has_reason=has_reason))
+    return next((one for one in answers if not one.allowed), answers[-1])
+
+
+def next_for(desk: Desk, waiting: Iterable[Application], at: datetime) -> Application | None:
+    """Return what to take next: the oldest promise that the person may decide and at which nobody looks."""
+    for application in waiting:
+        if lease_on(application, desk, at) is None and review_decision("approve", application, desk, at):
+            return application
+    return None
+
+
+def place_in_queue(application: Application) -> int:
+    """Return how many are promised a decision earlier, and itself; 0 when it does not wait for us."""
+    if application.state not in OURS or application.due_at is None:
+        return 0
+    return Application.objects.waiting().filter(due_at__lt=application.due_at).count() + 1
+
+
+def queue_for(actor: Actor) -> tuple[list[Application], list[Application]]:
+    """Return what waits for a decision, oldest promise first, and what waits for its applicant."""
+    found = applications_to_review(actor).prefetch_related("votes")
+    return list(found.waiting()), list(found.filter(state=NEEDS_INFO).order_by("due_at", "pk"))
