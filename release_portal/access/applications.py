@@ -11,6 +11,7 @@ from release_portal.access import application_rules as rules
 from release_portal.access.agreements.services import agreement_in_force, sign_agreement
 from release_portal.access.application_lookups import grant_to_renew, size_to_apply_for
 from release_portal.access.application_rules import APPLICATION, DRAFT, NEEDS_INFO, NEW, SUBMITTED, WITHDRAWN, Answers
+from release_portal.access.completeness import missing_from
 from release_portal.access.models import AgreementVersion, Application, Grant
 from release_portal.access.purposes import PURPOSES
 from release_portal.access.review_desk import largest_open, risk_facing
@@ -170,7 +171,7 @@ def submit_application(
 
 
 def _check_complete(application: Application, agreement: AgreementVersion, accepted: str, at: datetime) -> None:
-    problems = rules.missing(application.answers(), application.size.standing.stage, at=at)
+    problems = missing_from(application, at=at)
     if not accepted:
         problems.append(rules.Problem("agreement", "Read the agreement and accept it."))
     if problems:

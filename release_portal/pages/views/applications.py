@@ -28,7 +28,6 @@ from release_portal.access.application_rules import (
     DRAFT,
     Answers,
     functions_open,
-    missing,
     relations,
 )
 from release_portal.access.applications import (
@@ -39,6 +38,7 @@ from release_portal.access.applications import (
     submit_application,
     withdraw_application,
 )
+from release_portal.access.completeness import missing_from
 from release_portal.access.models import AgreementVersion, Application
 from release_portal.access.refusals import REASONS
 from release_portal.audit.models import AuditEvent
@@ -162,7 +162,7 @@ def _apply_page(
         "draft": draft,
         "other": None if draft else found,
         "renews": grant_to_renew(request.actor, size, str(form["renews"].value() or "")[:20].replace("\x00", "")),
-        "missing": missing(draft.answers(), size.standing.stage, at=at) if draft else [],
+        "missing": missing_from(draft, at=at) if draft else [],
     }
     return render(request, "applications/apply.html", context, status=status)
 

@@ -1,0 +1,24 @@
+"""What an application still lacks before it can be handed in: one list for the form, the page and the command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from release_portal.access.application_rules import Problem, missing
+from release_portal.access.models import Application
+
+# Each part of an application that must be complete adds its own line here: fields, people, attestations, files.
+Check = Callable[[Application, datetime], list[Problem]]
+
+
+def missing_from(application: Application, *, at: datetime) -> list[Problem]:
+    """Return everything that is still missing, in the order of the form; the agreement is accepted on sending."""
+    return [problem for check in CHECKS for problem in check(application, at)]
+
+
+def _fields(application: Application, at: datetime) -> list[Problem]:
+    return missing(application.answers(), application.size.standing.stage, at=at)
+
+
+CHECKS: tuple[Check, ...] = (_fields,)
