@@ -173,6 +173,10 @@ THIRD_PARTY: dict[str, tuple[str, str]] = {
     "account_inactive": ("200", "405"),
     "account_signup": ("200: anonymous; else 302", "200: anonymous; else 302"),
     "account_reauthenticate": ("302: anonymous; else 200", "302: anonymous; else 200"),
+    **dict.fromkeys(
+        ("account_request_reauthentication_code", "account_confirm_reauthentication_code"),
+        ("302", "302"),  # codes by mail are not switched on
+    ),
     "account_email": ("302: anonymous; else 200", "302"),
     "account_email_verification_sent": ("200", "405"),
     "account_change_password": ("302: anonymous; else 200", "302: anonymous; else 200"),
