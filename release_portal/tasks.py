@@ -12,6 +12,7 @@ from release_portal.celery import app
 from release_portal.core.actors import system_actor
 from release_portal.core.clock import now
 from release_portal.jobs.sealing import seal_jobs
+from release_portal.moves.retirements import carry_out_retirements
 from release_portal.notices.services import send_due_mail
 from release_portal.releases.hold_services import lapse_holds
 from release_portal.releases.narrowings import lapse_narrowings
@@ -50,8 +51,9 @@ def sweep_narrowings() -> None:
 
 @shared_task(name="portal.apply_sunsets")
 def apply_due_sunsets() -> None:
-    """Hold stages whose review is missed, and step them down later."""
+    """Retire what was announced for today, hold stages whose review is missed, and step them down later."""
     close_old_connections()
+    carry_out_retirements(SWEEPER, at=now())
     apply_sunsets(SWEEPER, at=now())
 
 

@@ -79,6 +79,8 @@ _ALL = (
     EventKind("stage.reviewed", "stage reviewed", public=True),
     EventKind("stage.stepped_down", "stepped down after a missed review", public=True),
     EventKind("sunset.announced", "retirement announced", public=True),
+    EventKind("sunset.called_off", "retirement called off", public=True),
+    EventKind("size.archived", "archived: the announced retirement came", public=True),
     EventKind("size.withdrawal_proposed", "withdrawal proposed"),
     EventKind("size.withdrawal_lapsed", "proposed withdrawal lapsed unconfirmed"),
     EventKind("size.withdrawn", "withdrawn", public=True),

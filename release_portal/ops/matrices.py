@@ -13,6 +13,7 @@ from release_portal.releases.freeze_rules import FREEZE
 from release_portal.releases.hold_rules import HOLD
 from release_portal.releases.narrowing_rules import NARROWING
 from release_portal.releases.proposal_rules import PROPOSAL
+from release_portal.releases.retirement_rules import RETIREMENT
 from release_portal.releases.waiver_rules import WAIVER
 
 LIFECYCLES: tuple[Lifecycle, ...] = (
@@ -28,6 +29,7 @@ LIFECYCLES: tuple[Lifecycle, ...] = (
     EXTERNAL_REVIEW,
     FREEZE,
     NARROWING,
+    RETIREMENT,
     RECALL,
 )
 

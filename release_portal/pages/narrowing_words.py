@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
 from release_portal.core.actors import Actor
 from release_portal.moves.partner_reports import ANSWERERS
@@ -20,6 +21,7 @@ from release_portal.releases.narrowing_rules import REVIEWERS, WITHDRAW_STAFF, S
 from release_portal.releases.sunsets import sunset_of
 
 Notice = dict[str, str]
+ENDED = {"withdrawn": _lazy("This size was withdrawn."), "archived": _lazy("This size is retired and archived.")}
 
 
 def standing_notices(size: ModelSize, at: datetime) -> list[Notice]:
@@ -62,7 +64,7 @@ def _ended(standing: Standing) -> Iterator[Notice]:
     if standing.ending:
         body = " ".join(f"{label}: {value}" for label, value in tombstone_facts(standing.tombstone))
         more = " " + _("Copies cannot be recalled.") if standing.tombstone.get("cannot_recall") else ""
-        yield _notice("danger", _("This size was withdrawn."), body + more)
+        yield _notice("danger", ENDED[standing.ending], body + more)
 
 
 def _narrowed(size: ModelSize) -> Iterator[Notice]:
@@ -77,7 +79,8 @@ def _narrowed(size: ModelSize) -> Iterator[Notice]:
 def _announced(standing: Standing) -> Iterator[Notice]:
     if standing.sunset_at is not None and not standing.ending:
         words = {"date": f"{standing.sunset_at:%d %B %Y}"}
-        yield _notice("warning", _("This size will be retired on %(date)s.") % words, "")
+        body = _("On that day all use ends. Card, evidence and history stay readable.")
+        yield _notice("warning", _("This size will be retired on %(date)s.") % words, body)
 
 
 def _overdue(found: SunsetState) -> Notice:
@@ -87,5 +90,5 @@ def _overdue(found: SunsetState) -> Notice:
     return _notice("warning", title, body)
 
 
-def _notice(level: str, title: str, body: str) -> Notice:
-    return {"level": level, "title": title, "body": body}
+def _notice(level: str, title: Any, body: str) -> Notice:
+    return {"level": level, "title": str(title), "body": body}

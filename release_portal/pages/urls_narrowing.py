@@ -2,14 +2,15 @@
 
 from django.urls import path
 
-from release_portal.pages.views import narrowing
+from release_portal.pages.views import narrowing, retirement
 
 SIZE = "sizes/<str:lab>/<str:name>/"
 
 urlpatterns = [
     path("narrowings/<int:pk>/confirm/", narrowing.confirm, name="narrowing-confirm"),
     path(SIZE + "withdraw/", narrowing.withdrawal, name="size-withdraw"),
-    path(SIZE + "review/", narrowing.review, name="size-review"),
+    path(SIZE + "review/", retirement.review, name="size-review"),
+    path(SIZE + "retirement/<str:command>/", retirement.retirement, name="size-retirement"),
     path(SIZE + "recall/", narrowing.recall, name="size-recall"),
     path("recalls/<int:pk>/<str:name>/", narrowing.recall_command, name="recall-command"),
     path("recall-notices/<int:pk>/", narrowing.recall_notice, name="recall-notice"),

@@ -21,6 +21,9 @@ KINDS = (
     "narrowing.confirmed",
     "narrowing.lapsed",
     "size.withdrawn",
+    "size.archived",
+    "sunset.announced",
+    "sunset.called_off",
     "hold.raised",
     "hold.released",
     "hold.lapsed",
@@ -43,6 +46,8 @@ KINDS = (
     "proposal.aborted",
     "proposal.rolled_back",
 )
+# What an event ends for good.
+ENDINGS = {"size.withdrawn": "withdrawn", "size.archived": "archived"}
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,7 @@ class StandingThen:
         since: since when; None before.
         holds: open holds by number, with their level.
         ending: withdrawn or archived; empty while it is neither.
+        is_sunset: whether its retirement is announced.
         proposals: state of each proposal by number.
         events: how many events were folded.
     """
@@ -62,6 +68,7 @@ class StandingThen:
     since: datetime | None = None
     holds: dict[int, str] = field(default_factory=dict)
     ending: str = ""
+    is_sunset: bool = False
     proposals: dict[int, str] = field(default_factory=dict)
     events: int = 0
 
@@ -115,8 +122,10 @@ def _apply(then: StandingThen, kind: str, at: datetime, data: dict[str, Any]) ->
         return replace(then, holds=_holds(then.holds, verb, data))
     if noun == "proposal":
         return replace(then, proposals={**then.proposals, data["proposal"]: data["state"]})
-    if kind == "size.withdrawn":
-        return replace(then, ending="withdrawn")
+    if noun == "sunset":
+        return replace(then, is_sunset=verb == "announced")
+    if kind in ENDINGS:
+        return replace(then, ending=ENDINGS[kind])
     if "to" not in data or data["to"] == then.stage:
         return then
     return replace(then, stage=data["to"], since=at)

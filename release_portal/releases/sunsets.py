@@ -1,4 +1,4 @@
-"""Write reviews of stages, announced ends, and what a missed review leads to: a hold, later one stage down."""
+"""Write reviews of stages, and what a missed review leads to: a hold, later one stage down."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.db import transaction
 
 from release_portal.audit.services import record
 from release_portal.core.actors import Actor, system_actor
-from release_portal.core.errors import InvalidInput, NotAllowed, NotNow, error_of
+from release_portal.core.errors import InvalidInput, NotAllowed, error_of
 from release_portal.registry.models import ModelSize
 from release_portal.releases.gate_policy import ReleasePolicy
 from release_portal.releases.hold_services import raise_hold, release_hold
@@ -16,7 +16,6 @@ from release_portal.releases.models import Hold, Standing
 from release_portal.releases.narrowing_rules import (
     HELD,
     STEP_DOWN,
-    SUNSET_NOTICE,
     SunsetState,
     may_review,
     narrowest,
@@ -63,24 +62,6 @@ def review_stage(actor: Actor, size: ModelSize, *, reason: str, at: datetime) ->
         release_hold(actor, hold.pk, reason=reason, at=at, case=hold.case)
     data = {"stage": standing.stage, "version": standing.version}
     record("stage.reviewed", actor=actor, subject=size_subject(size.slug), at=at, reason=reason.strip(), data=data)
-    return standing
-
-
-@transaction.atomic
-def announce_sunset(actor: Actor, size: ModelSize, *, sunset_at: datetime, reason: str, at: datetime) -> Standing:
-    """Announce when a size will be retired, 90 days before at least; its page shows it until then."""
-    _check_manager(actor)
-    _check_reason(reason)
-    if sunset_at < at + SUNSET_NOTICE:
-        change = f"Choose {at + SUNSET_NOTICE:%d %B %Y} or later."
-        raise InvalidInput("People need 90 days to prepare.", field="sunset_at", change=change)
-    standing = locked_standing(size)
-    if standing.ending:
-        raise NotNow(f"The size is {standing.ending}.", rule="sunset: announce", change="Nothing is left to do.")
-    standing.sunset_at, standing.version = sunset_at, standing.version + 1
-    standing.save(update_fields=["sunset_at", "version"])
-    data = {"sunset_at": sunset_at.isoformat(), "version": standing.version}
-    record("sunset.announced", actor=actor, subject=size_subject(size.slug), at=at, reason=reason.strip(), data=data)
     return standing
 
 

@@ -64,6 +64,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "size-withdraw": (only(MOVERS, 200), only(MOVERS, 400)),
     "size-recall": (only(MOVERS, 200), only(MOVERS, 400)),
     "size-review": (only("jo ada", 200), only("jo ada", 400)),
+    "size-retirement": (only("jo ada", 303), only("jo ada", 400)),
     "recall-command": (only(MOVERS, 404), only(MOVERS, 404)),
     "recall-notice": (ABSENT, ABSENT),
     "recall-notice-command": (ABSENT, ABSENT),
@@ -236,6 +237,7 @@ def objects(world: World) -> dict[str, Any]:
         "application_id": "nobodys", "proposal_id": 10**6, "digest": "d" * 64, "old": "d" * 64, "new": "e" * 64,
         "report_id": "nobodys", "uidb36": "1", "key": "x", "criterion": "C07", "vote_id": 10**6, "waiver_id": 10**6,
         "comment_id": 10**6, "subject": "grant:nobodys:suspension:1", "token": "nobodys", "appeal_id": "nobodys",
+        "command": "announce",
     }  # fmt: skip
 
 

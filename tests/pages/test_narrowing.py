@@ -121,13 +121,38 @@ def test_a_release_manager_reviews_a_stage_and_announces_a_retirement(world: Wor
     assert ada.post(url, {"reason": ""}).status_code == 400
     assert ada.post(url, {"reason": "Reports read; nothing new."}).status_code == 303
     assert "Reports read; nothing new." in page(client_of("anonymous").get(address("size-timeline")))
+    announce = reverse("size-retirement", args=[*HERE, "announce"])
     for day in ("soon", "2020-01-01"):
-        refused = ada.post(url, {"sunset_at": day, "reason": "Superseded."})
+        refused = ada.post(announce, {"sunset_at": day, "reason": "Superseded."})
         assert refused.status_code == 400
-        assert 'id="id_sunset_sunset_at_error"' in refused.content.decode()
+        assert 'id="id_announce_sunset_at_error"' in refused.content.decode()
         assert "Superseded." in refused.content.decode()
-    assert ada.post(url, {"sunset_at": f"{world.at + 99 * DAY:%Y-%m-%d}", "reason": "Superseded."}).status_code == 303
+    day = f"{world.at + 99 * DAY:%Y-%m-%d}"
+    assert ada.post(announce, {"sunset_at": day, "reason": "Superseded."}).status_code == 303
     assert "This size will be retired on" in page(client_of("anonymous").get(address("size")))
+
+
+def test_a_retirement_is_called_off_on_the_same_page_only_while_one_is_announced(
+    world: World, client_of: Clients
+) -> None:
+    ada, call_off = client_of("ada"), reverse("size-retirement", args=[*HERE, "call_off"])
+    assert call_off not in ada.get(address("size-review")).content.decode()
+    assert ada.post(call_off, {"reason": "x"}).status_code == 409
+    Standing.objects.filter(size=world.size).update(sunset_at=world.at + 99 * DAY)
+    assert call_off in ada.get(address("size-review")).content.decode()
+    assert ada.post(call_off, {"reason": ""}).status_code == 400
+    assert ada.post(call_off, {"reason": "The study goes on."}).status_code == 303
+    assert "This size will be retired on" not in page(client_of("anonymous").get(address("size")))
+    assert ada.post(reverse("size-retirement", args=[*HERE, "burn"]), {"reason": "x"}).status_code == 404
+
+
+def test_an_archived_size_says_so_and_offers_no_further_retirement(world: World, client_of: Clients) -> None:
+    tombstone = {"why": "A better one replaces it."}
+    Standing.objects.filter(size=world.size).update(sunset_at=world.at, ending="archived", tombstone=tombstone)
+    shown = page(client_of("anonymous").get(address("size")))
+    assert "This size is retired and archived. Why: A better one replaces it." in shown
+    review = client_of("ada").get(address("size-review")).content.decode()
+    assert reverse("size-retirement", args=[*HERE, "announce"]) not in review
 
 
 def test_a_missed_review_is_shown_to_everybody(world: World, client_of: Clients) -> None:

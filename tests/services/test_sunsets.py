@@ -1,4 +1,4 @@
-"""Sunset: a stage that nobody reviews is held, later steps down; a review or an announcement is a person's act."""
+"""Sunset: a stage that nobody reviews is held, later steps down; a review is a person's act."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from release_portal.core.errors import InvalidInput, NotAllowed, NotNow
 from release_portal.registry.models import ModelSize
 from release_portal.releases.hold_services import release_hold
 from release_portal.releases.models import Hold, PolicyAdoption, Standing
-from release_portal.releases.sunsets import announce_sunset, apply_sunsets, review_stage, sunset_of
+from release_portal.releases.sunsets import apply_sunsets, review_stage, sunset_of
 from tests.world import World, put_at_stage
 
 SWEEPER = system_actor("sweeper")
@@ -73,30 +73,16 @@ def test_a_review_begins_the_time_anew_and_ends_the_hold_of_the_rule(world: Worl
 
 
 @pytest.mark.parametrize("name", ["ben", "olu", "ivy", "cleo", "anonymous"])
-def test_nobody_but_a_release_manager_reviews_or_announces(world: World, name: str) -> None:
+def test_nobody_but_a_release_manager_reviews(world: World, name: str) -> None:
     with pytest.raises(NotAllowed):
         review_stage(world.actor(name), world.size, reason="x", at=world.at)
-    with pytest.raises(NotAllowed):
-        announce_sunset(world.actor(name), world.size, sunset_at=world.at + 99 * DAY, reason="x", at=world.at)
     with pytest.raises(NotAllowed):
         apply_sunsets(world.actor(name), at=world.at + 999 * DAY)
 
 
-def test_a_review_and_an_announcement_need_a_reason(world: World) -> None:
+def test_a_review_needs_a_reason(world: World) -> None:
     with pytest.raises(InvalidInput):
         review_stage(world.actor("jo"), world.size, reason=" ", at=world.at)
-    with pytest.raises(InvalidInput):
-        announce_sunset(world.actor("jo"), world.size, sunset_at=world.at + 99 * DAY, reason="", at=world.at)
-
-
-def test_a_retirement_is_announced_90_days_before(world: World) -> None:
-    ada = world.actor("ada")
-    with pytest.raises(InvalidInput) as refused:
-        announce_sunset(ada, world.size, sunset_at=world.at + 89 * DAY, reason="Superseded.", at=world.at)
-    assert refused.value.field == "sunset_at"
-    announce_sunset(ada, world.size, sunset_at=world.at + 90 * DAY, reason="Superseded.", at=world.at)
-    assert standing(world).sunset_at == world.at + 90 * DAY
-    assert AuditEvent.objects.public().filter(kind="sunset.announced").count() == 1
 
 
 def test_without_a_policy_in_force_nothing_is_due(world: World) -> None:

@@ -87,3 +87,7 @@ class SunsetForm(ServiceForm):
         widget=forms.DateInput(attrs={"type": "date"}),
     )
     reason = _text(_("Why?"), _("The public timeline shows it with your name."))
+
+
+class CallOffForm(ServiceForm):
+    reason = _text(_("Why is the retirement called off?"), _("The public timeline shows it with your name."))

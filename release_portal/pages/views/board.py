@@ -88,13 +88,18 @@ def _places_now(sizes: Sequence[ModelSize], at: datetime) -> list[Place]:
 
 
 def _places_then(sizes: Sequence[ModelSize], asked: datetime) -> list[Place]:
-    """Read every place from the record; announced sunsets are marked on the board of today only."""
+    """Read every place from the record."""
     frozen, record = _frozen(asked), board_as_of(sizes, asked)
     found = []
     for size in sizes:
         then = record[size.pk]
         is_frozen = bool(frozen & {None, size.family_id})
-        marks = marks_of(then.holds.values(), is_frozen=is_frozen and bool(then.stage), ending=then.ending)
+        marks = marks_of(
+            then.holds.values(),
+            is_frozen=is_frozen and bool(then.stage),
+            is_sunset=then.is_sunset,
+            ending=then.ending,
+        )
         found.append(Place(size, then.place, then.since, marks))
     return found
 

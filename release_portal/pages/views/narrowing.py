@@ -1,24 +1,20 @@
-"""What takes a size back beyond a hold: confirming a roll-back, withdrawal, recall, review, partner reports."""
+"""What takes a size back beyond a hold: confirming a roll-back, withdrawal, recall, partner reports."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
-from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods
 
 from release_portal.access.lookups import size_for
 from release_portal.access.policy import Action
 from release_portal.accounts.confirming import confirm_password
 from release_portal.core.clock import now
 from release_portal.core.declare import roles, signed_in
-from release_portal.core.errors import InvalidInput, NotFound, PortalError
+from release_portal.core.errors import NotFound
 from release_portal.core.http import PortalRequest
 from release_portal.moves.partner_reports import (
     ANSWERERS,
@@ -44,44 +40,18 @@ from release_portal.moves.recalls import (
     state_of,
 )
 from release_portal.pages import showing
+from release_portal.pages.acting import Bound, carry_out, methods, visible_size
 from release_portal.pages.forms import narrowing as forms
 from release_portal.pages.forms.base import ServiceForm
 from release_portal.pages.forms.move import ConfirmNarrowingForm
-from release_portal.pages.narrowing_words import standing_notices, tombstone_facts
+from release_portal.pages.narrowing_words import tombstone_facts
 from release_portal.pages.views.sizes import move_page
 from release_portal.registry.models import ModelSize
 from release_portal.releases.hold_rules import HOLD_STAFF
 from release_portal.releases.models import Narrowing, PartnerReport, Recall, RecallNotice
-from release_portal.releases.narrowing_rules import REVIEWERS, WITHDRAW_STAFF, may_confirm_withdrawal, may_withdraw
+from release_portal.releases.narrowing_rules import WITHDRAW_STAFF, may_confirm_withdrawal, may_withdraw
 from release_portal.releases.narrowings import confirm_narrowing
-from release_portal.releases.sunsets import announce_sunset, review_stage, sunset_of
 from release_portal.releases.withdrawals import FIELDS, confirm_withdrawal, was_open_weights, withdraw
-
-Bound = dict[str, ServiceForm]
-methods = require_http_methods(["GET", "HEAD", "POST"])
-
-
-def _size(request: PortalRequest, lab: str, name: str) -> ModelSize:
-    return size_for(request.actor, f"{lab}/{name}", Action.VIEW, at=now()).size
-
-
-def _carry_out(
-    request: PortalRequest,
-    form: ServiceForm,
-    act: Callable[[], Any],
-    page: Callable[[ServiceForm, int], HttpResponse],
-    said: str,
-    url: str,
-) -> HttpResponse:
-    """Call the service; show its refusal on the page with nothing lost, else lead on."""
-    try:
-        act()
-    except PortalError as error:
-        form.refuse(error)
-        return page(form, error.status)
-    messages.success(request, said)
-    return showing.see_other(url)
-
 
 # --- Roll-back and withdrawal ----------------------------------------------------------------------------------------
 
@@ -108,14 +78,14 @@ def confirm(request: PortalRequest, pk: int) -> HttpResponse:
         refused.refresh(expected_version=found.version)
         return move_page(request, size, bound={pk: refused}, status=status)
 
-    return _carry_out(request, form, act, page, _("The roll-back is confirmed and no longer lapses."), url)
+    return carry_out(request, form, act, page, _("The roll-back is confirmed and no longer lapses."), url)
 
 
 @roles(*WITHDRAW_STAFF)
 @methods
 def withdrawal(request: PortalRequest, lab: str, name: str) -> HttpResponse:
     """Propose to withdraw a size for ever, or be the second person who makes it final."""
-    size = _size(request, lab, name)
+    size = visible_size(request, lab, name)
     if request.method != "POST":
         return _withdrawal_page(request, size, {})
     is_second = bool(size.standing.tombstone)
@@ -130,7 +100,7 @@ def withdrawal(request: PortalRequest, lab: str, name: str) -> HttpResponse:
     said = _("The size is withdrawn.") if is_second else _("Another person must confirm the withdrawal in 72 hours.")
     act = _second_word if is_second else _first_word
     url = showing.address("size" if is_second else "size-withdraw", size)
-    return _carry_out(request, form, lambda: act(request, size, form), page, said, url)
+    return carry_out(request, form, lambda: act(request, size, form), page, said, url)
 
 
 def _first_word(request: PortalRequest, size: ModelSize, form: ServiceForm) -> Any:
@@ -183,53 +153,6 @@ def _withdrawal_effects(size: ModelSize) -> list[str]:
     return effects
 
 
-# --- Review and retirement -------------------------------------------------------------------------------------------
-
-
-@roles(*REVIEWERS)
-@methods
-def review(request: PortalRequest, lab: str, name: str) -> HttpResponse:
-    """Review the stage of a size, so that its time begins anew, or announce when it will be retired."""
-    size = _size(request, lab, name)
-    if request.method != "POST":
-        return _review_page(request, size, {})
-    is_sunset = "sunset_at" in request.POST
-    form_class = forms.SunsetForm if is_sunset else forms.ReviewForm
-    key = "sunset" if is_sunset else "review"
-    form: ServiceForm = form_class(request.POST, auto_id=f"id_{key}_%s")
-
-    def act() -> Any:
-        if is_sunset:
-            when = _day(form, "sunset_at")
-            return announce_sunset(request.actor, size, sunset_at=when, reason=form.text("reason"), at=now())
-        return review_stage(request.actor, size, reason=form.text("reason"), at=now())
-
-    def page(refused: ServiceForm, status: int) -> HttpResponse:
-        return _review_page(request, size, {key: refused}, status)
-
-    said = _("The retirement is announced.") if is_sunset else _("The stage is reviewed; its time begins anew.")
-    return _carry_out(request, form, act, page, said, showing.address("size", size))
-
-
-def _day(form: ServiceForm, name: str) -> datetime:
-    try:
-        return datetime.fromisoformat(form.text(name).strip()).replace(tzinfo=UTC)
-    except ValueError as error:
-        raise InvalidInput("This is no date.", field=name, change="Write it like 2027-03-31.") from error
-
-
-def _review_page(request: PortalRequest, size: ModelSize, bound: Bound, status: int = 200) -> HttpResponse:
-    at = now()
-    context = {
-        **showing.size_frame(request.actor, size, "size-review", at=at),
-        "sunset": sunset_of(size, at),
-        "standing_notices": standing_notices(size, at),
-        "review_form": bound.get("review") or forms.ReviewForm(auto_id="id_review_%s"),
-        "sunset_form": bound.get("sunset") or forms.SunsetForm(auto_id="id_sunset_%s"),
-    }
-    return render(request, "narrowing/review.html", context, status=status)
-
-
 # --- Recall ----------------------------------------------------------------------------------------------------------
 
 
@@ -237,7 +160,7 @@ def _review_page(request: PortalRequest, size: ModelSize, bound: Bound, status: 
 @methods
 def recall(request: PortalRequest, lab: str, name: str) -> HttpResponse:
     """Ask everybody who has the weights to delete them, and follow what they answer."""
-    size = _size(request, lab, name)
+    size = visible_size(request, lab, name)
     if request.method != "POST":
         return _recall_page(request, size, {})
     form = forms.RecallForm(request.POST)
@@ -245,7 +168,7 @@ def recall(request: PortalRequest, lab: str, name: str) -> HttpResponse:
     def page(refused: ServiceForm, status: int) -> HttpResponse:
         return _recall_page(request, size, {"open": refused}, status)
 
-    return _carry_out(
+    return carry_out(
         request,
         form,
         lambda: open_recall(request.actor, size, reason=form.text("reason"), at=now()),
@@ -280,7 +203,7 @@ def recall_command(request: PortalRequest, pk: int, name: str) -> HttpResponse:
         return _recall_page(request, size, {name: refused}, status)
 
     said = _("The recipient is on the list.") if name == "add" else _("The recall is closed.")
-    return _carry_out(request, form, act, page, said, showing.address("size-recall", size))
+    return carry_out(request, form, act, page, said, showing.address("size-recall", size))
 
 
 def _recall_page(request: PortalRequest, size: ModelSize, bound: Bound, status: int = 200) -> HttpResponse:
@@ -332,7 +255,7 @@ def recall_notice_command(request: PortalRequest, pk: int, name: str) -> HttpRes
         return _notice_page(request, found, refused, status)
 
     said = _("Thank you. It is written down.")
-    return _carry_out(request, form, act, page, said, url)
+    return carry_out(request, form, act, page, said, url)
 
 
 def _notice_page(
@@ -358,7 +281,7 @@ def _notice_page(
 @methods
 def partner_reports(request: PortalRequest, lab: str, name: str) -> HttpResponse:
     """Deposit a partner's report on a size; staff read and answer them."""
-    size = _size(request, lab, name)
+    size = visible_size(request, lab, name)
     if request.method != "POST":
         return _reports_page(request, size, {})
     form = forms.PartnerReportForm(request.POST)
@@ -370,7 +293,7 @@ def partner_reports(request: PortalRequest, lab: str, name: str) -> HttpResponse
     def page(refused: ServiceForm, status: int) -> HttpResponse:
         return _reports_page(request, size, {"deposit": refused}, status)
 
-    return _carry_out(
+    return carry_out(
         request, form, act, page, _("The report is deposited."), showing.address("size-partner-reports", size)
     )
 
@@ -391,7 +314,7 @@ def partner_report_answer(request: PortalRequest, pk: int) -> HttpResponse:
     def page(refused: ServiceForm, status: int) -> HttpResponse:
         return _reports_page(request, size, {f"answer-{pk}": refused}, status)
 
-    return _carry_out(
+    return carry_out(
         request,
         form,
         lambda: answer_partner_report(request.actor, pk, answer=form.text("answer"), at=now()),
