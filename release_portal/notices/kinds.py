@@ -61,6 +61,11 @@ _ALL = (
 KINDS: dict[str, NoticeKind] = {kind.kind: kind for kind in _ALL}
 
 
+def kind_choices() -> list[tuple[str, str]]:
+    """Return the kinds as a column's choices; as a function, so that a new kind is no change of the database."""
+    return [(kind, kind) for kind in KINDS]
+
+
 def notice_kind(kind: str) -> NoticeKind:
     """Return the entry of the catalogue; raises KeyError for a notice that nobody declared."""
     return KINDS[kind]

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from release_portal.notices.kinds import KINDS
+from release_portal.notices.kinds import kind_choices
 from release_portal.notices.retry_rules import STATES, WAITING
 
 
@@ -25,7 +25,7 @@ class Notice(models.Model):
     """Something that a person is told, on their page and by mail."""
 
     recipient = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="notices")
-    kind = models.CharField(max_length=40, choices=[(kind, kind) for kind in KINDS])
+    kind = models.CharField(max_length=40, choices=kind_choices)
     subject = models.CharField(max_length=200)
     body = models.TextField()
     path = models.CharField(max_length=200, blank=True)  # page of the portal that the notice is about
