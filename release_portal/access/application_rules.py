@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import dataclasses
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -90,6 +91,7 @@ DRAFT_IDLE, QUESTION_IDLE = timedelta(days=60), timedelta(days=30)
 LAPSE_NOTICES = {DRAFT: (timedelta(days=14), timedelta(days=3)), NEEDS_INFO: (timedelta(days=16), timedelta(days=3))}
 
 LONGEST_TEXT, LONGEST_LINE = 5_000, 200
+WHEN = "%d %B %Y, %H:%M UTC"
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,9 @@ class Answers:
         intended_use: what is done with the outputs, and who sees them.
         functions: what is wanted: generate, detect, weights.
         requested_end: last day of the grant.
+        summary: what is studied and why, in plain words; published with the grant.
+        summary_withheld: why the summary must not be published; empty where it may.
+        more: answers to the programme's own questions, by their keys.
     """
 
     purpose_code: str = ""
@@ -111,6 +116,9 @@ class Answers:
     intended_use: str = ""
     functions: tuple[str, ...] = ()
     requested_end: date | None = None
+    summary: str = ""
+    summary_withheld: str = ""
+    more: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -234,8 +242,29 @@ def _function_problems(functions: Iterable[str], stage: str) -> list[Problem]:
 # --- Who may do what -------------------------------------------------------------------------------------------------
 
 
-def decide_command(name: str, state: str, actor: Actor, applicant_id: str, stage: str, *, tier: int = 1) -> Decision:
-    """Decide whether the actor may give a command on somebody's application; nobody decides on their own."""
+def decide_command(
+    name: str,
+    state: str,
+    actor: Actor,
+    applicant_id: str,
+    stage: str,
+    *,
+    tier: int = 1,
+    people: int = 1,
+    roles: Collection[str] = REVIEWERS,
+) -> Decision:
+    """Decide whether the actor may give a command on somebody's application; nobody decides on their own.
+
+    Args:
+        name: the command.
+        state: where the application stands.
+        actor: who gives it.
+        applicant_id: account of the applicant.
+        stage: where the size stands.
+        tier: how much care the application needs.
+        people: how many the programme asks for; it may add to the house's rule, never take from it.
+        roles: who reviews in this programme.
+    """
     is_own = actor.is_person and actor.id == applicant_id
     if is_own and "applicant" not in APPLICATION.command(name).by and actor.has_role(*REVIEWERS):
         return may_not(
@@ -245,14 +274,15 @@ def decide_command(name: str, state: str, actor: Actor, applicant_id: str, stage
             "Somebody else who may decide must do it; a role that you were given later changes nothing.",
         )
     who = relations(actor, applicant_id)
-    if name in OWNED and not needs_two(state, tier):
-        who -= frozenset(REVIEWERS) - {DECIDERS[kind_of_grant(stage)]}
+    if name in OWNED:
+        owners = roles if needs_two(state, tier, people) else {DECIDERS[kind_of_grant(stage)]}
+        who -= frozenset(REVIEWERS) - set(owners)
     return APPLICATION.decide(name, state, who)
 
 
-def needs_two(state: str, tier: int) -> bool:
+def needs_two(state: str, tier: int, people: int = 1) -> bool:
     """Return whether two people must agree; once a second is waited for, a lower tier no longer changes that."""
-    return tier >= TWO_PEOPLE_FROM or state == SECOND_REVIEW
+    return tier >= TWO_PEOPLE_FROM or people > 1 or state == SECOND_REVIEW
 
 
 def relations(actor: Actor, applicant_id: str) -> frozenset[str]:

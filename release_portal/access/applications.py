@@ -13,8 +13,9 @@ from release_portal.access.application_lookups import grant_to_renew, size_to_ap
 from release_portal.access.application_rules import APPLICATION, DRAFT, NEEDS_INFO, NEW, SUBMITTED, WITHDRAWN, Answers
 from release_portal.access.completeness import missing_from
 from release_portal.access.models import AgreementVersion, Application, Grant
+from release_portal.access.programmes.applying import bind_form, hand_in
 from release_portal.access.purposes import PURPOSES
-from release_portal.access.review_desk import largest_open, risk_facing
+from release_portal.access.review_desk import largest_open, risk_facing, step_of
 from release_portal.accounts.models import User
 from release_portal.audit.services import record
 from release_portal.core.actors import Actor
@@ -23,7 +24,7 @@ from release_portal.core.errors import Incomplete, InvalidInput, NotFound, NotNo
 from release_portal.notices.services import notify, notify_each
 from release_portal.registry.models import ModelSize
 
-WHEN = "%d %B %Y, %H:%M UTC"
+WHEN = rules.WHEN
 
 
 def application_subject(application: Application) -> str:
@@ -65,6 +66,7 @@ def save_application(
     draft.purpose_code, draft.purpose, draft.affiliation = answers.purpose_code, answers.purpose, answers.affiliation
     draft.intended_use, draft.requested_end = answers.intended_use, answers.requested_end
     draft.functions = sorted(set(answers.functions))
+    bind_form(draft, answers, at)
     draft.saved_at, draft.version = at, draft.version + 1
     draft.save()
     return draft
@@ -160,11 +162,12 @@ def submit_application(
     sign_agreement(actor, application.applicant, agreement, at=at)
     application.agreement, application.agreement_hash = agreement, agreement.sha256
     application.state, application.submitted_at = SUBMITTED, at
+    trace = hand_in(application, at)
     tier = risk_facing(application, largest_open(), at).tier
     application.due_at = rules.due_after(at, tier)
     application.save()
     data = {"size": application.size.slug, "agreement": agreement.sha256, "purpose": application.purpose_code}
-    data["tier"] = str(tier)
+    data |= {"tier": str(tier), "programme": trace.programme_id, "checks": trace.outcome}
     record("application.submitted", actor=actor, subject=application_subject(application), at=at, data=data)
     _tell_of_arrival(application, tier, at)
     return application
@@ -198,7 +201,8 @@ def _tell_of_arrival(application: Application, tier: int, at: datetime) -> None:
 
 def _deciders(application: Application, tier: int) -> list[User]:
     owner = rules.DECIDERS[rules.kind_of_grant(application.size.standing.stage)]
-    named = rules.REVIEWERS if rules.needs_two(application.state, tier) else (owner,)
+    step = step_of(application, tier)
+    named = step.roles if rules.needs_two(application.state, tier, step.people) else (owner,)
     holders = User.objects.filter(role_assignments__role__in=named, is_active=True)
     return list(holders.exclude(pk=application.applicant_id).order_by("pk").distinct())
 
@@ -241,6 +245,8 @@ def lapse_applications(actor: Actor, *, at: datetime) -> int:
         left = application.state
         if left == DRAFT:  # nobody but the writer ever saw it, so nothing of it is kept
             application.purpose = application.affiliation = application.intended_use = ""
+            application.summary = application.summary_withheld = ""
+            application.form_answers = {}
         set_state(application, rules.LAPSED)
         record("application.lapsed", actor=actor, subject=application_subject(application), at=at, data={"from": left})
         facts = {"application": application.pk, "size": application.size.name, "state": _LEFT[left]}

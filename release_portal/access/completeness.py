@@ -7,6 +7,7 @@ from datetime import datetime
 
 from release_portal.access.application_rules import Problem, missing
 from release_portal.access.models import Application
+from release_portal.access.programmes.applying import form_problems
 
 # Each part of an application that must be complete adds its own line here: fields, people, attestations, files.
 Check = Callable[[Application, datetime], list[Problem]]
@@ -21,4 +22,4 @@ def _fields(application: Application, at: datetime) -> list[Problem]:
     return missing(application.answers(), application.size.standing.stage, at=at)
 
 
-CHECKS: tuple[Check, ...] = (_fields,)
+CHECKS: tuple[Check, ...] = (_fields, form_problems)

@@ -1,11 +1,13 @@
 """What this room holds about a person."""
 
+from release_portal.access.models import EligibilityTrace
 from release_portal.accounts.own_data import Holding, register
 
 
 def declare() -> None:
     """Declare grants, applications, signatures, and what reviewers wrote."""
     _declare_reviews()
+    _declare_eligibility()
     register(
         Holding(
             "grants",
@@ -23,7 +25,8 @@ def declare() -> None:
             lambda user: user.applications.all(),
             (
                 "id", "state", "purpose_code", "purpose", "affiliation", "intended_use", "functions", "requested_end",
-                "created_at", "submitted_at", "decided_at", "decided_by_name", "decision_code", "decision_text",
+                "programme_id", "form_answers", "summary", "summary_withheld", "created_at", "submitted_at",
+                "decided_at", "decided_by_name", "decision_code", "decision_text",
             ),
         )
     )  # fmt: skip
@@ -34,6 +37,18 @@ def declare() -> None:
             "To know to which text you agreed.",
             lambda user: user.signatures.all(),
             ("agreement_id", "sha256", "at"),
+        )
+    )
+
+
+def _declare_eligibility() -> None:
+    register(
+        Holding(
+            "eligibility",
+            "What the rules said of your applications",
+            "To be able to say later by which rules you were let in or not.",
+            lambda user: EligibilityTrace.objects.filter(application__applicant=user),
+            ("application_id", "programme_id", "evaluator", "outcome", "lines", "at"),
         )
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Max
 
@@ -15,7 +16,9 @@ from release_portal.access.application_rules import NEEDS_INFO, OURS, REVIEWERS
 from release_portal.access.barring import barred_from
 from release_portal.access.models import Application, ReviewVote
 from release_portal.access.policy import GRANT_FUNCTIONS, TABLE, Audience
+from release_portal.access.programmes.services import programme_facing
 from release_portal.access.review_rules import Interests, Lease
+from release_portal.access.review_steps import Step, step_at
 from release_portal.access.risk_rules import Risk, RiskFacts, risk_of
 from release_portal.accounts.models import RoleAssignment, User
 from release_portal.core.actors import Actor
@@ -80,8 +83,14 @@ def risk_facing(application: Application, largest: int, at: datetime) -> Risk:
             parameters=application.size.parameters,
             largest_open=largest,
             today=(application.submitted_at or at).date(),
+            needs_care=programme_facing(application).needs_care(application.purpose_code),
         )
     )
+
+
+def step_of(application: Application, tier: int) -> Step:
+    """Return how many people review an application of that tier, and from which roles; its programme says it."""
+    return step_at(programme_facing(application).step(tier), application.state)
 
 
 def lease_on(application: Application, desk: Desk, at: datetime) -> Lease | None:
@@ -122,7 +131,9 @@ def review_decision(
     actor, stage = desk.actor, application.size.standing.stage
     tier = risk_facing(application, desk.largest_open, at).tier
     applicant = Interests(application.applicant.email, frozenset({application.affiliation}))
-    answers = [rules.decide_command(name, application.state, actor, str(application.applicant_id), stage, tier=tier)]
+    step, applicant_id = step_of(application, tier), str(application.applicant_id)
+    given: dict[str, Any] = {"tier": tier, "people": step.people, "roles": step.roles}
+    answers = [rules.decide_command(name, application.state, actor, applicant_id, stage, **given)]
     if name in rules.IMPARTIAL:
         answers.append(review_rules.no_interest(name, review_rules.shared_lab(desk.mine, applicant)))
         answers.append(review_rules.not_before(name, application.pk in desk.barred))

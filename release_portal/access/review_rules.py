@@ -65,10 +65,15 @@ def no_interest(name: str, shared: str) -> Decision:
 # --- Voices ----------------------------------------------------------------------------------------------------------
 
 
-def outcome(verdicts: Iterable[str]) -> str:
-    """Return the state to which the voices lead that count: two that agree end it, else it waits."""
+def outcome(verdicts: Iterable[str], people: int = VOICES) -> str:
+    """Return the state to which the voices lead that count: two that agree end it, else it waits.
+
+    Args:
+        verdicts: the voices.
+        people: how many must approve where a programme asks for more than two.
+    """
     given = list(verdicts)
-    if given.count(APPROVE) >= VOICES:
+    if given.count(APPROVE) >= max(people, VOICES):
         return GRANTED
     return REFUSED if given.count(REFUSE) >= VOICES else SECOND_REVIEW
 

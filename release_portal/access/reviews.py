@@ -24,10 +24,20 @@ from release_portal.access.applications import (
 from release_portal.access.conditions import Conditions, condition_problems, narrowest
 from release_portal.access.grant_rules import EXPIRED
 from release_portal.access.models import Application, Grant, Question, ReviewVote
+from release_portal.access.programmes.applying import condition_limits
 from release_portal.access.purposes import PURPOSES
 from release_portal.access.refusals import REASONS
-from release_portal.access.review_desk import counted, desk_of, largest_open, review_decision, risk_facing, voices
+from release_portal.access.review_desk import (
+    counted,
+    desk_of,
+    largest_open,
+    review_decision,
+    risk_facing,
+    step_of,
+    voices,
+)
 from release_portal.access.review_rules import APPROVE, REFUSE, outcome
+from release_portal.access.review_steps import Step
 from release_portal.access.services import GrantTerms, create_grant, renew_grant
 from release_portal.accounts.models import User
 from release_portal.appeals.links import notify_with_appeal
@@ -113,7 +123,10 @@ def _check_stage(application: Application) -> None:
 
 def _check_conditions(application: Application, conditions: Conditions, at: datetime) -> None:
     answers, stage = application.answers(), application.size.standing.stage
-    for problem in condition_problems(answers, stage, conditions, at=at):
+    for problem in [
+        *condition_problems(answers, stage, conditions, at=at),
+        *condition_limits(application, conditions, at),
+    ]:
         raise InvalidInput(problem.reason, field=problem.field)
 
 
@@ -206,7 +219,12 @@ def _locked(actor: Actor, command: str, application_id: str, expected_version: i
 
 
 def _needs_two(application: Application, at: datetime) -> bool:
-    return rules.needs_two(application.state, risk_facing(application, largest_open(), at).tier)
+    tier = risk_facing(application, largest_open(), at).tier
+    return rules.needs_two(application.state, tier, step_of(application, tier).people)
+
+
+def _step(application: Application, at: datetime) -> Step:
+    return step_of(application, risk_facing(application, largest_open(), at).tier)
 
 
 def _add_voice(
@@ -239,7 +257,7 @@ def _given(conditions: Conditions) -> dict[str, Any]:
 
 def _waits(actor: Actor, application: Application, wanted: str, at: datetime) -> bool:
     """Return whether another person must still agree; then the application says so, and nobody holds it."""
-    if outcome(counted(application, desk_of(actor))) == wanted:
+    if outcome(counted(application, desk_of(actor)), _step(application, at).people) == wanted:
         return False
     end_lease(application)
     set_state(application, SECOND_REVIEW)
@@ -253,7 +271,7 @@ def _waits(actor: Actor, application: Application, wanted: str, at: datetime) ->
 def _ask_others(application: Application, at: datetime) -> None:
     """Tell those who may review and have not that another person is needed; never what the first one said."""
     assert application.due_at is not None
-    holders = User.objects.filter(role_assignments__role__in=rules.REVIEWERS, is_active=True).distinct()
+    holders = User.objects.filter(role_assignments__role__in=_step(application, at).roles, is_active=True).distinct()
     given = {vote.voter_id for vote in voices(application)}
     others = holders.exclude(pk__in=given | {application.applicant_id}).order_by("pk")
     facts = {"applicant": application.applicant.name, "due": f"{application.due_at:{WHEN}}", **_names(application)}

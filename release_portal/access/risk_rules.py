@@ -50,6 +50,7 @@ class RiskFacts:
         parameters: how large the size is.
         largest_open: how large the largest size is that asks for no grant; 0 when none is open.
         today: the day from which the length is counted.
+        needs_care: the programme asks for special care with this purpose.
     """
 
     stage: str
@@ -57,6 +58,7 @@ class RiskFacts:
     parameters: int
     largest_open: int
     today: date
+    needs_care: bool = False
 
 
 def risk_of(facts: RiskFacts) -> Risk:
@@ -85,6 +87,8 @@ def _purpose(facts: RiskFacts) -> Signal:
     name = PURPOSES.get(code, "none yet")
     if code in RISKY_PURPOSES:
         return Signal("purpose", f"The purpose can hurt people when results leave the study: {name}.", 2)
+    if facts.needs_care:
+        return Signal("purpose", f"The programme asks for special care with this purpose: {name}.", 2)
     return Signal("purpose", f"The purpose asks for no special care: {name}.", 0)
 
 

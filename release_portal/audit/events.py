@@ -45,6 +45,8 @@ _ALL = (
     EventKind("receipt.completed", "receipt of a withdrawal completed"),
     EventKind("agreement.published", "agreement version published"),
     EventKind("agreement.signed", "agreement accepted"),
+    EventKind("programme.stored", "programme of access stored"),
+    EventKind("programme.published", "programme of access published"),
     EventKind("application.started", "application started"),
     EventKind("application.submitted", "application submitted"),
     EventKind("application.asked", "question asked"),

@@ -21,6 +21,7 @@ from release_portal.core.actors import Actor, system_actor
 from release_portal.core.home import load_secrets
 from release_portal.ops.demo_applications import write_applications
 from release_portal.ops.demo_policies import write_duty, write_policies
+from release_portal.ops.demo_programmes import write_programmes
 from release_portal.ops.demo_reports import write_reports
 from release_portal.ops.importing import Progress, import_weights
 from release_portal.registry.catalogue import load_catalogue
@@ -158,6 +159,7 @@ def write_demo(*, at: dt.datetime, progress: Progress) -> None:
     write_duty(at=at)
     write_grants(at=at)
     write_applications(DEMO, DEMO_SIZE, at=at)
+    write_programmes(at=at)
     write_cards(DEMO, at=at)
     write_reports(at=at)
     import_demo_model(at=at, progress=progress)

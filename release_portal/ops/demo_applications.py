@@ -117,7 +117,7 @@ def _evaluation(at: dt.datetime) -> Answers:
 
 def _product(at: dt.datetime) -> Answers:
     return Answers(
-        purpose_code="P15",
+        purpose_code="P14",
         purpose="Suggest replies in our customer mail before the launch in spring.",
         affiliation="A company of forty people",
         intended_use="Drafts are shown to staff, who send them.",

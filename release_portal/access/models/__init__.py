@@ -3,6 +3,7 @@
 from release_portal.access.models.agreements import AgreementVersion, Signature
 from release_portal.access.models.applications import Application, Question, new_application_id
 from release_portal.access.models.grants import Grant, GrantFunction, Suspension, UsageDay, new_grant_id
+from release_portal.access.models.programmes import EligibilityTrace, ProgrammePublication, ProgrammeVersion
 from release_portal.access.models.reviews import Advice, ReviewVote
 from release_portal.access.models.revocations import Revocation
 
@@ -10,8 +11,11 @@ __all__ = [
     "Advice",
     "AgreementVersion",
     "Application",
+    "EligibilityTrace",
     "Grant",
     "GrantFunction",
+    "ProgrammePublication",
+    "ProgrammeVersion",
     "Question",
     "ReviewVote",
     "Revocation",

@@ -12,6 +12,7 @@ from django.db.models import Q
 from release_portal.access.application_rules import DRAFT, OPEN, OURS, STATES, Answers
 from release_portal.access.models.agreements import AgreementVersion
 from release_portal.access.models.grants import Grant
+from release_portal.access.models.programmes import ProgrammeVersion
 from release_portal.access.purposes import PURPOSES
 from release_portal.registry.models import ModelSize
 
@@ -55,6 +56,11 @@ class Application(models.Model):
     intended_use = models.TextField(blank=True)
     functions = models.JSONField(default=list)
     requested_end = models.DateField(null=True, blank=True)
+    # The version whose form was filled in: it moves with a draft, and stays with what was handed in.
+    programme = models.ForeignKey(ProgrammeVersion, on_delete=models.PROTECT, null=True, related_name="applications")
+    form_answers = models.JSONField(default=dict)
+    summary = models.TextField(blank=True)
+    summary_withheld = models.CharField(max_length=200, blank=True)
     agreement = models.ForeignKey(AgreementVersion, on_delete=models.PROTECT, null=True, related_name="applications")
     agreement_hash = models.CharField(max_length=64, blank=True)
     grant = models.ForeignKey(Grant, on_delete=models.PROTECT, null=True, related_name="applications")
@@ -103,6 +109,9 @@ class Application(models.Model):
             intended_use=self.intended_use,
             functions=tuple(self.functions),
             requested_end=self.requested_end,
+            summary=self.summary,
+            summary_withheld=self.summary_withheld,
+            more=dict(self.form_answers),
         )
 
 
