@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from django.db.models import F, OuterRef, Subquery
 
-from model_cards.lint import CardFacts, Finding, lint, missing_sections
+from model_cards.lint import CardFacts, Finding, lint
 from model_cards.models import CardVersion
 from release_portal.core.errors import NotFound
 from release_portal.registry.models import ModelSize, SizeAlias
@@ -38,12 +38,6 @@ def check_card(size: ModelSize, text: str, stage: str, *, age_days: int | None =
 def check_version(card: CardVersion, stage: str, *, at: datetime) -> list[Finding]:
     """Return what is wrong with a published version at a stage, its age included."""
     return check_card(card.size, card.text, stage, age_days=(at - card.created_at).days)
-
-
-def missing_for(size: ModelSize, stage: str) -> tuple[str, ...]:
-    """Return the headings that a stage requires and the newest version lacks; all of them where there is no card."""
-    card = latest_card(size)
-    return missing_sections(card.text if card else "", stage)
 
 
 def _facts_of(size: ModelSize, age_days: int | None) -> CardFacts:

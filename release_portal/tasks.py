@@ -14,10 +14,10 @@ from release_portal.core.clock import now
 from release_portal.jobs.sealing import seal_jobs
 from release_portal.moves.retirements import carry_out_retirements
 from release_portal.notices.services import send_due_mail
+from release_portal.releases.executions import expire_proposals
 from release_portal.releases.hold_services import lapse_holds
 from release_portal.releases.narrowings import lapse_narrowings
 from release_portal.releases.observations import observe_proposals
-from release_portal.releases.proposals import expire_proposals
 from release_portal.releases.sunsets import apply_sunsets
 from release_portal.releases.withdrawals import lapse_withdrawals
 

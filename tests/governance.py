@@ -9,7 +9,6 @@ from typing import Any
 from release_portal.accounts.models import User
 from release_portal.core.actors import Actor
 from release_portal.evidence import checklist
-from release_portal.evidence.checklist_services import save_checklist
 from release_portal.evidence.kinds import COUNT, DURATION, MEASURED, SET_EQUAL
 from release_portal.evidence.lookups import newest_checklist
 from release_portal.evidence.models import Evidence
@@ -17,18 +16,13 @@ from release_portal.evidence.rules import EvidenceDraft
 from release_portal.evidence.services import attach_evidence, review_evidence
 from release_portal.registry.models import ModelSize
 from release_portal.releases.assessments import assess_proposal, gate_of
+from release_portal.releases.checklists import sign_checklist
+from release_portal.releases.executions import execute_proposal, schedule_proposal
 from release_portal.releases.gate_policy import EVIDENCE, Criterion, Gate
 from release_portal.releases.models import Lock, Proposal
 from release_portal.releases.policy_services import adopt_policy, store_policy
 from release_portal.releases.proposal_lookups import proposal_subject
-from release_portal.releases.proposals import (
-    collect,
-    execute_proposal,
-    lock_proposal,
-    open_proposal,
-    schedule_proposal,
-    submit_proposal,
-)
+from release_portal.releases.proposals import collect, lock_proposal, open_proposal, submit_proposal
 from release_portal.releases.votes import cast_vote
 from tests.world import World
 
@@ -183,7 +177,7 @@ def answer_checklist(
     answers = {str(item.id): {"answer": "yes", "reason": reason, "evidence": []} for item in checklist.ITEMS}
     newest = newest_checklist(proposal.size, proposal_subject(proposal))
     number = newest.number if newest else 0
-    save_checklist(world.actor("jo"), proposal.size, proposal_subject(proposal), answers, expected_number=number, at=at)
+    sign_checklist(world.actor("jo"), proposal.pk, answers, expected_number=number, at=at)
 
 
 def fresh(proposal: Proposal) -> Proposal:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from release_portal.accounts.roles import STAFF_ROLES
+from release_portal.core.actors import Actor
 from release_portal.core.decisions import Decision, allow, may_not, not_now
 from release_portal.core.lifecycle import Lifecycle, command
 
@@ -40,6 +42,14 @@ GRANT = Lifecycle(
         command("surrender", "active scheduled suspended", SURRENDERED, "holder", "the holder gives it up"),
     ),
 )
+
+
+def may_read_every_grant(actor: Actor) -> Decision:
+    """Decide whether the actor reads what everybody holds; what one holds oneself one reads without asking."""
+    rule = "grant: read all"
+    if actor.has_role(*STAFF_ROLES):
+        return allow("staff", "Staff read what everybody holds.", rule)
+    return may_not("role", "Every grant is read by staff.", rule, "Your own grants are listed for you.")
 
 
 def decide_second_officer(name: str, *, is_same_officer: bool, is_confirmed: bool) -> Decision:

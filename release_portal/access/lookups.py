@@ -11,7 +11,8 @@ from itertools import combinations
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from release_portal.access.models import Grant, GrantFunction
+from release_portal.access.grant_rules import may_read_every_grant
+from release_portal.access.models import Grant, GrantFunction, Suspension
 from release_portal.access.policy import (
     GRANT_FUNCTIONS,
     NEEDS_WEIGHTS,
@@ -29,7 +30,7 @@ from release_portal.accounts.roles import STAFF_ROLES
 from release_portal.core.actors import Actor
 from release_portal.core.decisions import Decision
 from release_portal.core.errors import NotFound, error_of
-from release_portal.registry.models import ModelSize, Revision
+from release_portal.registry.models import ModelFamily, ModelSize, Revision
 from release_portal.releases.hold_rules import COHORT, FEATURES, OFF_FUNCTIONS, PUBLIC, STOP, Restriction
 from release_portal.releases.ladder import Stage
 from release_portal.releases.lookups import restrictions_on
@@ -91,9 +92,21 @@ def grant_for(actor: Actor, grant_id: str) -> Grant:
 def grants_for(actor: Actor) -> QuerySet[Grant]:
     """Return the grants that the actor may see."""
     grants = Grant.objects.select_related("holder").prefetch_related("functions", "suspensions", "sizes")
-    if actor.has_role(*STAFF_ROLES):
+    if may_read_every_grant(actor):
         return grants
     return grants.held_by(actor.id if actor.is_person else "")
+
+
+def waiting_first(grants: QuerySet[Grant]) -> QuerySet[Grant]:
+    """Put grants first whose suspension nobody has confirmed."""
+    waiting = Suspension.objects.filter(grant=OuterRef("pk"), ended_at=None, confirmed_at=None)
+    return grants.annotate(is_waiting=Exists(waiting)).order_by("-is_waiting", "-created_at", "pk")
+
+
+def families_for(actor: Actor, *, at: datetime) -> QuerySet[ModelFamily]:
+    """Return every family of which the actor may see a size."""
+    visible = sizes_for(actor, Action.VIEW, at=at).order_by().values("family")
+    return ModelFamily.objects.filter(pk__in=visible).order_by("ordinal")
 
 
 def proposal_for(actor: Actor, proposal_id: int, *, at: datetime) -> Proposal:

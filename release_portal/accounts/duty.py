@@ -5,13 +5,16 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from django.db import transaction
+from django.db.models import QuerySet
 
+from release_portal.accounts.lookups import holders_of
 from release_portal.accounts.models import DutyShift, User
 from release_portal.accounts.roles import Role
 from release_portal.accounts.services import subject_of
 from release_portal.audit.services import record
 from release_portal.core.actors import Actor
-from release_portal.core.errors import InvalidInput, NotAllowed, NotFound, NotNow
+from release_portal.core.decisions import Decision, allow, may_not
+from release_portal.core.errors import InvalidInput, NotFound, NotNow, error_of
 
 PLANNERS = (Role.OPERATOR.value, Role.RELEASE_MANAGER.value, Role.ADMINISTRATOR.value)
 
@@ -69,14 +72,26 @@ def remove_shift(actor: Actor, shift_id: int, *, at: datetime) -> None:
 def on_duty(at: datetime) -> list[User]:
     """Return who is on duty at that time: each person once, and only who still is a duty officer."""
     running = DutyShift.objects.running(at).values("user")
-    officers = User.objects.filter(is_active=True, role_assignments__role=Role.DUTY_OFFICER, pk__in=running)
-    return list(officers.order_by("username"))
+    return list(holders_of(Role.DUTY_OFFICER).filter(pk__in=running))
+
+
+def shifts_ahead(at: datetime) -> QuerySet[DutyShift]:
+    """Return the shifts that run or are to come, the next first."""
+    return DutyShift.objects.not_over(at).select_related("user")
+
+
+def may_plan(actor: Actor, rule: str = "duty: plan") -> Decision:
+    """Decide whether the actor may change the roster."""
+    if actor.scopes is None and actor.has_role(*PLANNERS):
+        return allow("planner", "Operators, release managers and administrators plan the roster.", rule)
+    reason = "The duty roster is planned by operators, release managers and administrators."
+    return may_not("role", reason, rule, "Ask one of them.")
 
 
 def _check_planner(actor: Actor, rule: str) -> None:
-    if actor.scopes is not None or not actor.has_role(*PLANNERS):
-        reason = "The duty roster is planned by operators, release managers and administrators."
-        raise NotAllowed(reason, rule=rule, change="Ask one of them.")
+    decision = may_plan(actor, rule)
+    if not decision:
+        raise error_of(decision)
 
 
 def _check_officer(person: User) -> None:

@@ -9,6 +9,7 @@ from release_portal.core.actors import Actor
 from release_portal.core.decisions import may_not
 from release_portal.core.errors import NotFound, error_of
 from release_portal.jobs.models import Job
+from release_portal.registry.models import ModelSize
 
 
 def jobs_for(actor: Actor) -> QuerySet[Job]:
@@ -33,6 +34,11 @@ def job_for(actor: Actor, job_id: str) -> Job:
 def generations_for(actor: Actor) -> QuerySet[Job]:
     """Return the actor's own generations, newest first; a score is shown by its detection report."""
     return jobs_for(actor).filter(function=Function.GENERATE.value)
+
+
+def sizes_generated_with(actor: Actor) -> QuerySet[ModelSize]:
+    """Return the sizes with which the actor has generated."""
+    return ModelSize.objects.filter(jobs__in=generations_for(actor)).distinct()
 
 
 def generation_for(actor: Actor, job_id: str) -> Job:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from release_portal.access.governed import of_visible_sizes
 from release_portal.access.grant_rules import ACTIVE
 from release_portal.access.models import Grant
 from release_portal.audit.services import record
@@ -91,6 +92,17 @@ def partner_grant(actor: Actor, size: ModelSize, at: datetime) -> Grant | None:
     held = Grant.objects.held_by(actor.id if actor.is_person else "").filter(sizes=size, kind="partner")
     grants = held.prefetch_related("functions", "suspensions")
     return next((grant for grant in grants if grant.state_at(at) == ACTIVE), None)
+
+
+def report_for(actor: Actor, report_id: int, *, at: datetime) -> PartnerReport:
+    """Return a report on a size that the actor may see: any for those who answer, else their own."""
+    reports = of_visible_sizes(actor, PartnerReport.objects.all(), at=at)
+    if not may_answer(actor):
+        reports = reports.filter(partner_id=actor.id) if actor.is_person else reports.none()
+    found = reports.filter(pk=report_id).first()
+    if found is None:
+        raise NotFound("There is nothing here.", change="The reports on a size are listed on its page.")
+    return found
 
 
 def reports_for(actor: Actor, size: ModelSize) -> list[PartnerReport]:

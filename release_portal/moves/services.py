@@ -12,10 +12,11 @@ from release_portal.core.actors import Actor
 from release_portal.epochs.services import advance_epoch, grant_key
 from release_portal.moves.previews import preview_move
 from release_portal.registry.models import ModelSize
+from release_portal.releases.executions import execute_proposal
 from release_portal.releases.hold_rules import COHORT, PUBLIC
 from release_portal.releases.hold_services import raise_hold
 from release_portal.releases.models import Hold, Lock, Proposal
-from release_portal.releases.proposals import execute_proposal, lock_proposal
+from release_portal.releases.proposals import lock_proposal
 
 
 @transaction.atomic

@@ -10,14 +10,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
 from release_portal.core.actors import Actor
-from release_portal.moves.partner_reports import ANSWERERS
-from release_portal.moves.recall_rules import RECALL_STAFF
+from release_portal.moves.partner_reports import may_answer
+from release_portal.moves.recall_rules import may_open
 from release_portal.pages import showing
 from release_portal.registry.models import ModelSize
 from release_portal.releases.ladder import stage_of
 from release_portal.releases.lookups import open_narrowings
 from release_portal.releases.models import Standing
-from release_portal.releases.narrowing_rules import REVIEWERS, WITHDRAW_STAFF, SunsetState
+from release_portal.releases.narrowing_rules import SunsetState, may_review, may_withdraw
 from release_portal.releases.sunsets import sunset_of
 
 Notice = dict[str, str]
@@ -39,14 +39,12 @@ def standing_notices(size: ModelSize, at: datetime) -> list[Notice]:
 def narrowing_pages(actor: Actor, size: ModelSize) -> list[dict[str, str]]:
     """Return the pages of further steps that are this actor's business."""
     pages = (
-        ("size-recall", _("Recall the weights (R6)"), RECALL_STAFF),
-        ("size-withdraw", _("Withdraw the size for ever (R7)"), WITHDRAW_STAFF),
-        ("size-review", _("Review the stage, or announce its retirement"), REVIEWERS),
-        ("size-partner-reports", _("Partner reports"), ANSWERERS),
+        ("size-recall", _("Recall the weights (R6)"), may_open(actor)),
+        ("size-withdraw", _("Withdraw the size for ever (R7)"), may_withdraw(actor, "", {})),
+        ("size-review", _("Review the stage, or announce its retirement"), may_review(actor)),
+        ("size-partner-reports", _("Partner reports"), may_answer(actor)),
     )
-    return [
-        {"url": showing.address(name, size), "label": label} for name, label, staff in pages if actor.has_role(*staff)
-    ]
+    return [{"url": showing.address(name, size), "label": label} for name, label, decision in pages if decision]
 
 
 def tombstone_facts(tombstone: dict[str, Any]) -> list[tuple[str, str]]:

@@ -8,7 +8,7 @@ from typing import Any
 from django.http import QueryDict
 from django.urls import reverse
 
-from release_portal.accounts.models import User
+from release_portal.accounts.lookups import holders_of
 from release_portal.accounts.roles import Role
 from release_portal.core.decisions import Decision, Refusal
 from release_portal.pages.forms.base import ServiceForm
@@ -29,6 +29,7 @@ from release_portal.pages.forms.times import not_before
 from release_portal.pages.proposal_page import Case
 from release_portal.pages.words_proposals import COMMANDS, WINDOWS, role_word
 from release_portal.releases.consultation_rules import EXTERNAL_REVIEW, may_open_window
+from release_portal.releases.executions import decide_execute
 from release_portal.releases.models import Vote, Waiver
 from release_portal.releases.preparation_rules import may_prepare
 from release_portal.releases.proposal_lookups import has_deposited
@@ -41,7 +42,6 @@ from release_portal.releases.proposal_rules import (
     may_schedule,
     relations,
 )
-from release_portal.releases.proposals import decide_execute
 from release_portal.releases.vote_rules import APPROVE, VoteFacts, may_vote
 from release_portal.releases.waiver_rules import may_agree, may_ask, waivable
 from release_portal.releases.waivers import facts_of
@@ -269,7 +269,7 @@ def _open_window(case: Case, data: Any, auto_id: str) -> ServiceForm:
 
 def _invite(case: Case, data: Any, auto_id: str) -> ServiceForm:
     invited = {review.reviewer_id for review in case.proposal.external_reviews.all()}
-    people = User.objects.filter(is_active=True, role_assignments__role=Role.EXTERNAL_REVIEWER).order_by("username")
+    people = holders_of(Role.EXTERNAL_REVIEWER)
     reviewers = [(str(user.pk), user.name) for user in people if str(user.pk) not in invited]
     return InviteForm(data, auto_id=auto_id, reviewers=reviewers)
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, time
+from datetime import datetime
 from typing import Any
 
-from django.db.models import Prefetch, QuerySet
 from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from release_portal.access.lookups import decisions_for, sizes_for
+from release_portal.access.lookups import decisions_for
 from release_portal.access.models import Grant
 from release_portal.access.policy import Action
+from release_portal.access.timelines import Entry, moment_of, tellable_facts, timeline_of
 from release_portal.audit.models import AuditEvent
 from release_portal.core.actors import Actor
 from release_portal.jobs.services import limits_of, usage_of
@@ -26,7 +26,6 @@ from release_portal.releases.ladder import stage_of
 from release_portal.releases.models import Hold
 from release_portal.releases.narrowing_rules import is_movers_business
 from release_portal.releases.proposal_rules import NEW, decide_command
-from release_portal.releases.services import size_subject
 
 # Pages that the move page leads to; each stands in the rail while it is open.
 NARROWING = ("size-withdraw", "size-recall", "size-review", "size-partner-reports")
@@ -53,11 +52,6 @@ def see_other(url: str) -> HttpResponse:
 def address(name: str, size: ModelSize) -> str:
     """Return the address of a size's page."""
     return reverse(name, args=[size.lab_slug, size.size_slug])
-
-
-def with_holds(sizes: QuerySet[ModelSize]) -> QuerySet[ModelSize]:
-    """Load the open holds of each size with it."""
-    return sizes.prefetch_related(Prefetch("holds", queryset=Hold.objects.open(), to_attr="open_holds"))
 
 
 def marks_of(holds: Iterable[Hold]) -> list[dict[str, str]]:
@@ -158,52 +152,37 @@ def quota_of(
 
 def size_history(actor: Actor, size: ModelSize, *, at: datetime) -> list[dict[str, Any]]:
     """Return the public events of a size and the dated facts about it, newest first."""
-    events = [_of_event(event) for event in AuditEvent.objects.about(size_subject(size.slug)).public()]
-    facts = [_of_fact(fact) for fact in _tellable(actor, size.historic_events.all(), at)]
-    return sorted(events + facts, key=lambda item: (_moment(item["at"]), item["order"]), reverse=True)
+    return [_line(entry) for entry in timeline_of(actor, size, at=at)]
 
 
 def until(history: list[dict[str, Any]], asked: datetime | None) -> list[dict[str, Any]]:
     """Leave out what came after a time; None leaves out nothing."""
-    return history if asked is None else [item for item in history if _moment(item["at"]) <= asked]
+    return history if asked is None else [item for item in history if moment_of(item["at"]) <= asked]
 
 
 def family_history(actor: Actor, family: ModelFamily, *, at: datetime) -> list[dict[str, Any]]:
     """Return the dated facts of a family, newest first."""
-    return [_of_fact(fact) for fact in reversed(_tellable(actor, family.historic_events.all(), at))]
+    return [_of_fact(fact) for fact in reversed(tellable_facts(actor, family.historic_events.all(), at=at))]
 
 
-def _tellable(actor: Actor, facts: QuerySet[HistoricEvent], at: datetime) -> list[HistoricEvent]:
-    """Leave out facts that name a size which the reader may not see."""
-    seen = set(sizes_for(actor, Action.VIEW, at=at).values_list("pk", flat=True))
-    return [fact for fact in facts.prefetch_related("sizes") if {size.pk for size in fact.sizes.all()} <= seen]
+def event_line(event: AuditEvent) -> dict[str, Any]:
+    """Return an event of the record as a line of a history."""
+    label = event.label[:1].upper() + event.label[1:]
+    return {"at": event.at, "title": label, "body": event.reason, "actor": event.actor_name, "verified": None}
+
+
+def _line(entry: Entry) -> dict[str, Any]:
+    return _of_event(entry) if isinstance(entry, AuditEvent) else _of_fact(entry)
 
 
 def _of_event(event: AuditEvent) -> dict[str, Any]:
     """An event of the record; a move says from where to where."""
     stages = [stage_of(event.data[key]) for key in ("from", "to") if key in event.data]
     words = " → ".join(stage.label for stage in stages)
-    label = event.label[:1].upper() + event.label[1:]
-    return {
-        "at": event.at,
-        "order": event.seq,
-        "title": f"{label}: {words}" if words else label,
-        "body": event.reason,
-        "actor": event.actor_name,
-        "verified": None,
-        "stage": stages[-1].slug if stages else "",
-    }
+    line = event_line(event)
+    title = f"{line['title']}: {words}" if words else line["title"]
+    return {**line, "title": title, "stage": stages[-1].slug if stages else ""}
 
 
 def _of_fact(fact: HistoricEvent) -> dict[str, Any]:
-    return {
-        "at": fact.happened_on,
-        "order": fact.pk,
-        "title": fact.text,
-        "verified": fact.is_verified,
-        "source": fact.source,
-    }
-
-
-def _moment(value: datetime | date) -> datetime:
-    return value if isinstance(value, datetime) else datetime.combine(value, time.min, UTC)
+    return {"at": fact.happened_on, "title": fact.text, "verified": fact.is_verified, "source": fact.source}

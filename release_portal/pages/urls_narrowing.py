@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from release_portal.pages.views import narrowing, retirement
+from release_portal.pages.views import narrowing, partner_reports, recalls, retirement
 
 SIZE = "sizes/<str:lab>/<str:name>/"
 
@@ -11,10 +11,10 @@ urlpatterns = [
     path(SIZE + "withdraw/", narrowing.withdrawal, name="size-withdraw"),
     path(SIZE + "review/", retirement.review, name="size-review"),
     path(SIZE + "retirement/<str:command>/", retirement.retirement, name="size-retirement"),
-    path(SIZE + "recall/", narrowing.recall, name="size-recall"),
-    path("recalls/<int:pk>/<str:name>/", narrowing.recall_command, name="recall-command"),
-    path("recall-notices/<int:pk>/", narrowing.recall_notice, name="recall-notice"),
-    path("recall-notices/<int:pk>/<str:name>/", narrowing.recall_notice_command, name="recall-notice-command"),
-    path(SIZE + "partner-reports/", narrowing.partner_reports, name="size-partner-reports"),
-    path("partner-reports/<int:pk>/answer/", narrowing.partner_report_answer, name="partner-report-answer"),
+    path(SIZE + "recall/", recalls.recall, name="size-recall"),
+    path("recalls/<int:pk>/<str:name>/", recalls.recall_command, name="recall-command"),
+    path("recall-notices/<int:pk>/", recalls.recall_notice, name="recall-notice"),
+    path("recall-notices/<int:pk>/<str:name>/", recalls.recall_notice_command, name="recall-notice-command"),
+    path(SIZE + "partner-reports/", partner_reports.partner_reports, name="size-partner-reports"),
+    path("partner-reports/<int:pk>/answer/", partner_reports.partner_report_answer, name="partner-report-answer"),
 ]

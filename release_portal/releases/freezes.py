@@ -71,6 +71,11 @@ def lift_freeze(actor: Actor, freeze_id: int, *, reason: str, expected_version: 
     return freeze
 
 
+def frozen_families(at: datetime) -> set[int | None]:
+    """Return the families that a freeze bars at that time; None stands for all of them."""
+    return set(Freeze.objects.in_force(at).values_list("family_id", flat=True))
+
+
 def facts_of(freeze: Freeze) -> FreezeFacts:
     """Return what the rules need to know of a freeze."""
     return FreezeFacts(freeze.starts_at, freeze.ends_at, freeze.raised_by_id, freeze.lifted_at is not None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.db.models import Prefetch, QuerySet
+
 from release_portal.core.actors import Actor
 from release_portal.core.decisions import Decision
 from release_portal.registry.models import ModelSize
@@ -19,6 +21,16 @@ def roll_backs_for(actor: Actor, size: ModelSize) -> list[tuple[Stage, Decision]
 def open_narrowings(size: ModelSize) -> list[Narrowing]:
     """Return the roll-backs of a size that wait for a second person, newest first."""
     return list(Narrowing.objects.unconfirmed().filter(size=size))
+
+
+def unconfirmed_holds() -> QuerySet[Hold]:
+    """Return the restrictions in force that wait for a second officer, with their sizes."""
+    return Hold.objects.unconfirmed().select_related("size")
+
+
+def with_holds(sizes: QuerySet[ModelSize]) -> QuerySet[ModelSize]:
+    """Load the open holds of each size with it."""
+    return sizes.prefetch_related(Prefetch("holds", queryset=Hold.objects.open(), to_attr="open_holds"))
 
 
 def restrictions_on(size: ModelSize) -> tuple[Restriction, ...]:

@@ -11,6 +11,7 @@ from release_portal.core.actors import Actor, system_actor
 from release_portal.core.decisions import Decision
 from release_portal.core.errors import InvalidInput, NotFound, StaleVersion, error_of
 from release_portal.registry.models import ModelSize
+from release_portal.releases.executions import mark_rolled_back
 from release_portal.releases.hold_rules import CONFIRM_STOP_WITHIN
 from release_portal.releases.ladder import LADDER
 from release_portal.releases.models import Narrowing, Standing
@@ -23,7 +24,6 @@ from release_portal.releases.narrowing_rules import (
     may_roll_back,
     narrowest,
 )
-from release_portal.releases.proposals import mark_rolled_back
 from release_portal.releases.services import set_stage, size_subject
 
 NOBODY_CONFIRMED = "no second person confirmed the roll-back within 72 hours"

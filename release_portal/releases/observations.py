@@ -12,13 +12,14 @@ from release_portal.core.errors import PortalError
 from release_portal.evidence.measurers import measurer_of
 from release_portal.evidence.services import measure_evidence
 from release_portal.releases.assessments import assess_proposal, gate_of
+from release_portal.releases.executions import complete, mark_rolled_back
 from release_portal.releases.gate_policy import STEP_DOWN
 from release_portal.releases.gates import Outcome, Result
 from release_portal.releases.hold_services import raise_hold
 from release_portal.releases.ladder import neighbours
 from release_portal.releases.models import Hold, Proposal, Standing
 from release_portal.releases.proposal_lookups import served_digest
-from release_portal.releases.proposals import complete, locked, mark_rolled_back, record_step
+from release_portal.releases.proposal_steps import locked, record_step
 from release_portal.releases.services import set_stage
 
 # What the portal measures by itself is measured again when the last figure is older than this.

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import Prefetch, Q, QuerySet
 
 from release_portal.accounts.roles import Role
 from release_portal.audit.services import record
@@ -126,6 +128,23 @@ def adopt_policy(actor: Actor, digest: str, *, family: ModelFamily | None, reaso
 
 
 # --- Finding ---------------------------------------------------------------------------------------------------------
+
+
+def stored_policies(*, with_text: bool = False) -> QuerySet[PolicyVersion]:
+    """Return every stored policy; policies are public."""
+    found = PolicyVersion.objects.all()
+    return found if with_text else found.defer("text")
+
+
+def adoptions_until(at: datetime) -> QuerySet[PolicyAdoption]:
+    """Return what was adopted by that time, the oldest first."""
+    return PolicyAdoption.objects.filter(adopted_at__lte=at).select_related("family").order_by("adopted_at", "id")
+
+
+def shown_adoptions(families: QuerySet[ModelFamily]) -> Prefetch[Any]:
+    """Load the adoptions of policies as `shown_adoptions`, without those for a family that is not shown."""
+    shown = PolicyAdoption.objects.filter(Q(family=None) | Q(family__in=families.order_by().values("pk")))
+    return Prefetch("adoptions", queryset=shown.select_related("family"), to_attr="shown_adoptions")
 
 
 def stored_policy(name_or_digest: str) -> PolicyVersion:

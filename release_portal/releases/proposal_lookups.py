@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count
+from django.db.models import Count, Prefetch, Q, QuerySet
 
 from model_cards.lookups import latest_card
 from release_portal.accounts.models import RoleAssignment
@@ -18,7 +18,7 @@ from release_portal.registry.models import ModelSize, Revision
 from release_portal.releases.assessments import assess_proposal, gate_of
 from release_portal.releases.gates import Assessment
 from release_portal.releases.ladder import stage_of
-from release_portal.releases.models import ExternalReview, Lock, Narrowing, Proposal, Standing
+from release_portal.releases.models import CommentWindow, ExternalReview, Lock, Narrowing, Proposal, Standing, Vote
 from release_portal.releases.proposal_rules import OPEN, drift_of, is_fast_path_open
 from release_portal.releases.vote_rules import EXTERNAL_REVIEWER, Tally, VoteFacts, tally
 
@@ -26,6 +26,31 @@ from release_portal.releases.vote_rules import EXTERNAL_REVIEWER, Tally, VoteFac
 def proposal_subject(proposal: Proposal) -> str:
     """Return how checklists name a proposal."""
     return f"proposal:{proposal.pk}"
+
+
+def open_proposal_on(size: ModelSize) -> Proposal | None:
+    """Return the proposal for a size that may still lead to a move, for whoever may see the size."""
+    return Proposal.objects.open().filter(size=size).select_related("policy").first()
+
+
+def standing_votes(lock: Lock | None) -> QuerySet[Vote]:
+    """Return the votes on a lock that nobody has replaced; who may read them is for `votes_visible_to`."""
+    return Vote.objects.standing().filter(lock=lock)
+
+
+def votes_on(proposal: Proposal) -> QuerySet[Vote]:
+    """Return every vote on a proposal, the replaced ones too; who may read them is for `votes_visible_to`."""
+    return Vote.objects.filter(lock__proposal=proposal)
+
+
+def counted_windows() -> Prefetch[Any]:
+    """Load the windows of proposals as `counted_windows`; of comments their number only."""
+    shown = Q(comments__hidden_at=None)
+    waiting = Q(comments__is_objection=True, comments__answered_at=None) & shown
+    windows = CommentWindow.objects.annotate(
+        comment_count=Count("comments", filter=shown), open_objections=Count("comments", filter=waiting)
+    )
+    return Prefetch("windows", queryset=windows, to_attr="counted_windows")
 
 
 def material_of(proposal: Proposal, assessment: Assessment) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from release_portal.audit.services import record
 from release_portal.core.actors import Actor, system_actor
 from release_portal.core.errors import InvalidInput, NotAllowed, error_of
 from release_portal.registry.models import ModelSize
+from release_portal.releases.executions import mark_rolled_back
 from release_portal.releases.gate_policy import ReleasePolicy
 from release_portal.releases.hold_services import raise_hold, release_hold
 from release_portal.releases.models import Hold, Standing
@@ -24,7 +25,6 @@ from release_portal.releases.narrowing_rules import (
 )
 from release_portal.releases.narrowings import locked_standing, present_stage
 from release_portal.releases.policy_services import policies_in_force
-from release_portal.releases.proposals import mark_rolled_back
 from release_portal.releases.services import set_stage, size_subject
 
 RULE = system_actor("release rule")

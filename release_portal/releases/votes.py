@@ -11,6 +11,7 @@ from release_portal.core.decisions import Decision
 from release_portal.core.errors import InvalidInput, NotFound, StaleVersion, error_of
 from release_portal.releases import proposal_rules as rules
 from release_portal.releases.assessments import gate_of
+from release_portal.releases.executions import conclude_vote, reject
 from release_portal.releases.models import Lock, Proposal, Vote
 from release_portal.releases.proposal_lookups import (
     drift_since_lock,
@@ -19,14 +20,7 @@ from release_portal.releases.proposal_lookups import (
     tally_of,
     votes_visible_to,
 )
-from release_portal.releases.proposals import (
-    check_text,
-    conclude_vote,
-    locked,
-    record_step,
-    refuse_drift,
-    reject,
-)
+from release_portal.releases.proposal_steps import check_text, locked, record_step, refuse_drift
 from release_portal.releases.vote_rules import VERDICTS, VETO, VoteFacts, may_vote
 
 __all__ = ["answer_vote", "cast_vote", "role_holders", "tally_of", "votes_visible_to"]

@@ -9,13 +9,16 @@ from django.db import IntegrityError, transaction
 
 from release_portal.accounts.own_data import export_own_data
 from release_portal.audit.models import AuditEvent
-from release_portal.core.errors import InvalidInput, NotAllowed, NotFound, StaleVersion
+from release_portal.core.errors import InvalidInput, NotAllowed, NotFound, NotNow, StaleVersion
 from release_portal.evidence.checklist import IDS, unanswered
 from release_portal.evidence.checklist_services import UnfitChecklist, save_checklist
 from release_portal.evidence.lookups import checklist_diff, checklists_of, newest_checklist
 from release_portal.evidence.models import ChecklistVersion
 from release_portal.evidence.services import measure_now
 from release_portal.registry.models import ModelSize
+from release_portal.releases.checklists import sign_checklist
+from release_portal.releases.proposals import abort_proposal
+from tests.governance import adopt, propose, small_policy
 from tests.world import World
 
 pytestmark = pytest.mark.django_db
@@ -40,6 +43,18 @@ def test_a_version_is_signed_and_recorded_even_when_it_is_incomplete(world: Worl
     assert (event.kind, event.subject) == ("checklist.signed", f"size:{world.size.slug}")
     assert event.data["unanswered"] == [number for number in range(1, 25) if number != 2]
     assert (event.data["checklist"], event.data["number"], event.data["digest"]) == (SUBJECT, 1, stored.digest)
+
+
+def test_a_proposal_that_has_ended_takes_no_further_version(world: World) -> None:
+    adopt(world, small_policy(), at=world.at)
+    proposal = propose(world, world.size, "public_hosted", at=world.at)
+    sign_checklist(world.actor("jo"), proposal.pk, {"2": DONE}, expected_number=0, at=world.at)
+    abort_proposal(world.actor("jo"), proposal.pk, reason="Over.", expected_version=proposal.version, at=world.at)
+    with pytest.raises(NotNow, match="aborted"):
+        sign_checklist(world.actor("jo"), proposal.pk, {"2": DONE, "3": DONE}, expected_number=1, at=world.at)
+    with pytest.raises(NotAllowed):
+        sign_checklist(world.actor("cleo"), proposal.pk, {"2": DONE}, expected_number=1, at=world.at)
+    assert ChecklistVersion.objects.get().subject == f"proposal:{proposal.pk}"
 
 
 def test_a_whole_one_rests_on_evidence_of_the_size(world: World) -> None:

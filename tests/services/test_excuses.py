@@ -12,11 +12,12 @@ from release_portal.accounts.models import DutyShift
 from release_portal.registry.models import ModelSize
 from release_portal.releases.assessments import assess_proposal, gate_of, next_assessments
 from release_portal.releases.excuses import ExcuseLine, Excuses, excuses_for
+from release_portal.releases.executions import schedule_proposal
 from release_portal.releases.freezes import raise_freeze
 from release_portal.releases.hold_services import raise_hold, release_hold
 from release_portal.releases.models import Proposal, Standing
 from release_portal.releases.narrowings import roll_back
-from release_portal.releases.proposals import schedule_proposal, submit_proposal
+from release_portal.releases.proposals import submit_proposal
 from tests.governance import (
     DAY,
     HOUR,

@@ -30,11 +30,12 @@ from release_portal.jobs.models import Job
 from release_portal.jobs.services import JobRequest, submit_job
 from release_portal.registry.models import ModelSize
 from release_portal.releases.assessments import gate_of
+from release_portal.releases.executions import execute_proposal, schedule_proposal
 from release_portal.releases.freezes import raise_freeze
 from release_portal.releases.hold_services import raise_hold
 from release_portal.releases.models import Lock, Proposal, StageEntry, Standing, Vote
 from release_portal.releases.narrowings import roll_back
-from release_portal.releases.proposals import execute_proposal, open_proposal, schedule_proposal
+from release_portal.releases.proposals import open_proposal
 from release_portal.tasks import sweep_grants
 from tests import fakes
 from tests.governance import (

@@ -27,7 +27,7 @@ from release_portal.evidence.lookups import newest_checklist
 from release_portal.evidence.models import Evidence
 from release_portal.evidence.services import review_evidence
 from release_portal.registry.models import ModelSize
-from release_portal.releases import hold_services, narrowings, observations, proposals
+from release_portal.releases import executions, hold_services, narrowings, observations, proposals
 from release_portal.releases.assessments import gate_of
 from release_portal.releases.freezes import lift_freeze, raise_freeze
 from release_portal.releases.history import standing_as_of
@@ -274,7 +274,7 @@ class Governance(RuleBasedStateMachine):
         self.at = max(self.at, proposal.cool_off_until or self.at)
         version = fresh(proposal).version
         self.attempt(
-            lambda: proposals.schedule_proposal(
+            lambda: executions.schedule_proposal(
                 self.world.actor("jo"), proposal.pk, execute_after=self.at, expected_version=version, at=self.at
             )
         )
@@ -285,7 +285,7 @@ class Governance(RuleBasedStateMachine):
     def execute(self, proposal: Proposal, name: str) -> None:
         proposal, facts = fresh(proposal), self.what_must_hold(proposal)
         was_done = self.attempt(
-            lambda: proposals.execute_proposal(
+            lambda: executions.execute_proposal(
                 self.world.actor(name),
                 proposal.pk,
                 typed="irreversible",
@@ -365,7 +365,7 @@ class Governance(RuleBasedStateMachine):
     @rule()
     def sweep(self) -> None:
         """What the system does by itself."""
-        proposals.expire_proposals(SWEEPER, at=self.at)
+        executions.expire_proposals(SWEEPER, at=self.at)
         observations.observe_proposals(SWEEPER, at=self.at)
         narrowings.lapse_narrowings(SWEEPER, at=self.at)
         hold_services.lapse_holds(SWEEPER, at=self.at)

@@ -28,7 +28,7 @@ from release_portal.evidence.services import review_evidence
 from release_portal.registry import store
 from release_portal.registry.models import ModelSize
 from release_portal.registry.services import register_revision
-from release_portal.releases import proposals
+from release_portal.releases import executions, proposals
 from release_portal.releases.assessments import assess_proposal, gate_of
 from release_portal.releases.freezes import lift_freeze, raise_freeze
 from release_portal.releases.hold_services import raise_hold, release_hold
@@ -36,7 +36,7 @@ from release_portal.releases.models import Lock, Narrowing, PolicyVersion, Propo
 from release_portal.releases.narrowings import confirm_narrowing, roll_back
 from release_portal.releases.policy_files import parse
 from release_portal.releases.proposal_lookups import proposal_subject
-from release_portal.releases.proposals import LONGEST_TEXT
+from release_portal.releases.proposal_steps import LONGEST_TEXT
 from release_portal.releases.waivers import agree_to_waiver, ask_waiver
 from tests.governance import (
     DAY,
@@ -111,10 +111,15 @@ def refused(act: Act) -> PortalError:
     return caught.value
 
 
+MODULE_OF = dict.fromkeys(("schedule_proposal", "execute_proposal"), executions)
+
+
 def command(name: str, world: World, proposal: Proposal, *, by: str | Actor = "jo", at: datetime, **more: Any) -> Any:
     """Give a command as somebody who sees the proposal as it is now."""
     actor = world.actor(by) if isinstance(by, str) else by
-    return getattr(proposals, name)(actor, proposal.pk, expected_version=fresh(proposal).version, at=at, **more)
+    return getattr(MODULE_OF.get(name, proposals), name)(
+        actor, proposal.pk, expected_version=fresh(proposal).version, at=at, **more
+    )
 
 
 def submit(world: World, proposal: Proposal, *, at: datetime) -> Proposal:
@@ -623,24 +628,24 @@ def test_an_aborted_proposal_says_when_and_why_and_never_lives_again(world: Worl
 def test_a_locked_proposal_whose_evidence_becomes_stale_expires(world: World, complete: Proposal) -> None:
     """Seen to fail with `became_stale` returning nothing."""
     lock(world, complete, at=world.at)
-    assert proposals.expire_proposals(SWEEPER, at=world.at + 10 * DAY) == 0
+    assert executions.expire_proposals(SWEEPER, at=world.at + 10 * DAY) == 0
     later = world.at + 10 * DAY + HOUR
-    assert proposals.expire_proposals(SWEEPER, at=later) == 1
+    assert executions.expire_proposals(SWEEPER, at=later) == 1
     ended = fresh(complete)
     assert (ended.state, ended.closed_at) == ("expired", later)
     assert "C12" in ended.closing_reason
-    assert proposals.expire_proposals(SWEEPER, at=later) == 0
+    assert executions.expire_proposals(SWEEPER, at=later) == 0
 
 
 def test_a_proposal_that_still_collects_does_not_expire(world: World, complete: Proposal) -> None:
-    assert proposals.expire_proposals(SWEEPER, at=world.at + 400 * DAY) == 0
+    assert executions.expire_proposals(SWEEPER, at=world.at + 400 * DAY) == 0
     assert fresh(complete).state == "collecting"
 
 
 def test_nobody_but_the_system_lets_proposals_expire(world: World, complete: Proposal) -> None:
     lock(world, complete, at=world.at)
     assert isinstance(
-        refused(lambda: proposals.expire_proposals(world.actor("jo"), at=world.at + 20 * DAY)), NotAllowed
+        refused(lambda: executions.expire_proposals(world.actor("jo"), at=world.at + 20 * DAY)), NotAllowed
     )
 
 
@@ -791,7 +796,7 @@ def test_a_move_is_made_once(world: World, scheduled: Proposal) -> None:
     assert refused(lambda: execute(world, scheduled, at=at)).code == "state"
     jo = world.actor("jo")
     again = refused(
-        lambda: proposals.execute_proposal(
+        lambda: executions.execute_proposal(
             jo, scheduled.pk, typed="", confirmed_at=at, preview={}, expected_version=version, at=at
         )
     )
@@ -1001,9 +1006,9 @@ def test_a_confirmed_roll_back_closes_what_was_carried_out(world: World, policy:
 
 def test_a_roll_back_to_where_the_proposal_led_or_wider_leaves_it_alone(world: World, policy: str) -> None:
     proposal = advance(world, world.size, TARGET, at=world.at)
-    assert proposals.mark_rolled_back(SWEEPER, world.size, TARGET, at=world.at + DAY) == 0
+    assert executions.mark_rolled_back(SWEEPER, world.size, TARGET, at=world.at + DAY) == 0
     assert fresh(proposal).state == "observing"
-    assert proposals.mark_rolled_back(SWEEPER, world.size, "research_hosted", at=world.at + DAY) == 1
+    assert executions.mark_rolled_back(SWEEPER, world.size, "research_hosted", at=world.at + DAY) == 1
 
 
 @pytest.mark.parametrize("target", ["registered", "disclosed", "partner"])

@@ -26,10 +26,10 @@ from release_portal.core.errors import NotAllowed, NotAuthenticated
 from release_portal.ops.demo import DEMO
 from release_portal.ops.demo_applications import write_agreement
 from release_portal.registry.models import ModelSize
+from release_portal.releases.executions import schedule_proposal
 from release_portal.releases.hold_services import raise_hold
 from release_portal.releases.models import Standing
 from release_portal.releases.narrowings import roll_back
-from release_portal.releases.proposals import schedule_proposal
 from tests.governance import adopt, answer_checklist, fresh, gate_of, propose, review, small_policy, supply
 from tests.services.applying import answers, submit
 from tests.world import SERVED, World, put_at_stage

@@ -15,11 +15,11 @@ from release_portal.core.errors import InvalidInput
 from release_portal.moves.partner_reports import deposit_partner_report
 from release_portal.releases.assessments import gate_of
 from release_portal.releases.consultations import add_comment, answer_comment, open_window
+from release_portal.releases.executions import execute_proposal
 from release_portal.releases.external_reviews import accept_terms, deposit_review, invite_reviewer
 from release_portal.releases.models import Proposal
 from release_portal.releases.models.consultation import COMMENT, NOTICE
 from release_portal.releases.policy_files import packaged_text
-from release_portal.releases.proposals import execute_proposal
 from release_portal.releases.votes import cast_vote
 from tests.governance import (
     STAGES,

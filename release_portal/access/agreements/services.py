@@ -41,6 +41,11 @@ def agreement_numbered(number: int, *, at: datetime) -> AgreementVersion:
     return version
 
 
+def agreement_before(version: AgreementVersion) -> AgreementVersion | None:
+    """Return the version that this one replaced, if there was one."""
+    return AgreementVersion.objects.filter(number__lt=version.number).first()
+
+
 def agreement_hashed(sha256: str) -> AgreementVersion | None:
     """Return the version whose text has this hash."""
     return AgreementVersion.objects.filter(sha256=sha256).first()

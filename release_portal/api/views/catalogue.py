@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, time
+from datetime import UTC
 from typing import Any
 
-from django.db.models import Prefetch, Q, QuerySet
+from django.db.models import Q, QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from model_cards.lookups import card_version
 from release_portal.access.lookups import decisions_for, size_for, sizes_for
 from release_portal.access.policy import POLICY_VERSION, READ_SCOPE, TABLE, Action
+from release_portal.access.timelines import Entry, timeline_of
 from release_portal.api.base import ApiView
 from release_portal.api.documented import documented
 from release_portal.api.paging import PageQuery, page_of, page_schema
@@ -27,11 +28,9 @@ from release_portal.api.serializers.catalogue import (
     TimelineRow,
 )
 from release_portal.audit.models import AuditEvent
-from release_portal.core.actors import Actor
 from release_portal.registry.models import HistoricEvent, ModelFamily, ModelSize
 from release_portal.releases.ladder import LADDER, Stage
-from release_portal.releases.models import Hold
-from release_portal.releases.services import size_subject
+from release_portal.releases.lookups import with_holds
 
 TAG = "catalogue"
 
@@ -95,7 +94,8 @@ class Timeline(CatalogueView):
     @documented("list_timeline", page_schema("Timeline", TimelineRow), tag=TAG, query=PageQuery, errors=(404,))
     def get(self, request: Request, lab: str, name: str) -> Response:
         """List the public events of a size and the dated facts about it, newest first."""
-        return page_of(history_of(self.actor, self.size(lab, name), self.at), TimelineRow, self.asked_for)
+        timeline = timeline_of(self.actor, self.size(lab, name), at=self.at)
+        return page_of([_entry(one) for one in timeline], TimelineRow, self.asked_for)
 
 
 class Card(CatalogueView):
@@ -122,11 +122,6 @@ class Stages(CatalogueView):
         return Response(Ladder(ladder).data)
 
 
-def with_holds(sizes: QuerySet[ModelSize]) -> QuerySet[ModelSize]:
-    """Load the open holds of each size with it."""
-    return sizes.prefetch_related(Prefetch("holds", queryset=Hold.objects.open(), to_attr="open_holds"))
-
-
 def matching(sizes: QuerySet[ModelSize], asked: dict[str, Any]) -> QuerySet[ModelSize]:
     """Narrow sizes to those that are asked for."""
     if q := asked.get("q"):
@@ -146,20 +141,8 @@ def families_of(sizes: Iterable[ModelSize]) -> list[ModelFamily]:
     return list(families.values())
 
 
-def history_of(actor: Actor, size: ModelSize, at: datetime) -> list[dict[str, Any]]:
-    """Return the public events of a size and the dated facts about it, newest first."""
-    events = [_event(event) for event in AuditEvent.objects.about(size_subject(size.slug)).public()]
-    seen = set(sizes_for(actor, Action.VIEW, at=at).values_list("pk", flat=True))
-    facts = [
-        _fact(fact)
-        for fact in size.historic_events.prefetch_related("sizes")
-        if {one.pk for one in fact.sizes.all()} <= seen  # a fact that names a hidden size would tell of it
-    ]
-    return sorted(facts + events, key=_moment, reverse=True)
-
-
-def _moment(row: dict[str, Any]) -> tuple[datetime, int]:
-    return row["at"] or datetime.combine(row["day"], time.min, UTC), row["order"]
+def _entry(entry: Entry) -> dict[str, Any]:
+    return _event(entry) if isinstance(entry, AuditEvent) else _fact(entry)
 
 
 def _event(event: AuditEvent) -> dict[str, Any]:
@@ -167,7 +150,6 @@ def _event(event: AuditEvent) -> dict[str, Any]:
         "kind": "event",
         "day": event.at.astimezone(UTC).date(),
         "at": event.at,
-        "order": event.seq,
         "title": event.label,
         "reason": event.reason,
         "by": event.actor_name,
@@ -183,7 +165,6 @@ def _fact(fact: HistoricEvent) -> dict[str, Any]:
         "kind": "fact",
         "day": fact.happened_on,
         "at": None,
-        "order": fact.pk,
         "title": fact.text,
         "reason": "",
         "by": "",

@@ -21,8 +21,8 @@ from release_portal.registry.models import ModelSize
 from release_portal.releases.assessments import next_assessments
 from release_portal.releases.excuses import Excuses, excuses_for
 from release_portal.releases.gates import Assessment
-from release_portal.releases.models import Proposal
 from release_portal.releases.policy_services import policies_in_force
+from release_portal.releases.proposal_rules import OPEN
 
 
 class SizeGate(CatalogueView):
@@ -35,7 +35,7 @@ class SizeGate(CatalogueView):
         An open gate moves nothing: people decide, signed in on the web. A token never does.
         """
         size = self.size(lab, name)
-        proposal = proposals_for(self.actor, at=self.at).filter(size=size, pk__in=Proposal.objects.open()).first()
+        proposal = proposals_for(self.actor, at=self.at).filter(size=size, state__in=OPEN).first()
         policy = proposal.policy if proposal else policies_in_force([size], self.at).get(size.pk)
         facts = {
             "size": size.slug,

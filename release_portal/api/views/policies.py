@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Prefetch, Q, prefetch_related_objects
+from django.db.models import Prefetch, prefetch_related_objects
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from release_portal.access.lookups import sizes_for
-from release_portal.access.policy import READ_SCOPE, Action
+from release_portal.access.lookups import families_for
+from release_portal.access.policy import READ_SCOPE
 from release_portal.api.base import ApiView
 from release_portal.api.documented import documented
 from release_portal.api.examples import POLICIES, POLICY
 from release_portal.api.paging import PageQuery, page_of, page_schema
 from release_portal.api.serializers.policies import PolicyFileFacts, PolicyFileRow
-from release_portal.releases.models import PolicyAdoption, PolicyVersion
-from release_portal.releases.policy_services import policy_of, stored_policy
+from release_portal.releases.policy_services import policy_of, shown_adoptions, stored_policies, stored_policy
 
 TAG = "release gates"
 
@@ -29,9 +28,7 @@ class PolicyView(ApiView):
     @property
     def adoptions(self) -> Prefetch[Any]:
         """Adoptions, without those for a family of which the asker may see nothing."""
-        families = sizes_for(self.actor, Action.VIEW, at=self.at).order_by().values("family")
-        shown = PolicyAdoption.objects.filter(Q(family=None) | Q(family__in=families)).select_related("family")
-        return Prefetch("adoptions", queryset=shown, to_attr="shown_adoptions")
+        return shown_adoptions(families_for(self.actor, at=self.at))
 
 
 class Policies(PolicyView):
@@ -42,7 +39,7 @@ class Policies(PolicyView):
     @documented("list_policies", page_schema("PolicyFile", PolicyFileRow), tag=TAG, query=PageQuery, example=POLICIES)
     def get(self, request: Request) -> Response:
         """List every policy that is stored, with when it came in force and for whom."""
-        return page_of(PolicyVersion.objects.prefetch_related(self.adoptions), PolicyFileRow, self.asked_for)
+        return page_of(stored_policies(with_text=True).prefetch_related(self.adoptions), PolicyFileRow, self.asked_for)
 
 
 class OnePolicy(PolicyView):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Count, Prefetch, Q, QuerySet, prefetch_related_objects
+from django.db.models import QuerySet, prefetch_related_objects
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -21,8 +21,15 @@ from release_portal.api.serializers.proposals import DecisionRecord, ProposalFac
 from release_portal.api.views.policies import TAG
 from release_portal.core.errors import NotFound
 from release_portal.releases.assessments import assess_proposal
-from release_portal.releases.models import CommentWindow, Lock, Proposal, Vote
-from release_portal.releases.proposal_lookups import results_in_words, tally_of, votes_visible_to
+from release_portal.releases.models import Lock, Proposal, Vote
+from release_portal.releases.proposal_lookups import (
+    counted_windows,
+    results_in_words,
+    standing_votes,
+    tally_of,
+    votes_on,
+    votes_visible_to,
+)
 from release_portal.releases.proposal_rules import DECIDED
 
 LONGEST_ID = 18  # digits of a number that every database takes
@@ -85,7 +92,7 @@ class OneProposal(ProposalView):
         """
         proposal = self.found(proposal_id)
         lock = proposal.current_lock
-        votes = Vote.objects.standing().filter(lock=lock)
+        votes = standing_votes(lock)
         return Response(ProposalFacts(self.shown(proposal, lock, votes)).data)
 
 
@@ -98,19 +105,13 @@ class OneDecision(ProposalView):
         proposal = proposals_for(self.actor, at=self.at).filter(pk=number_in(proposal_id), state__in=DECIDED).first()
         if proposal is None:
             raise NotFound("There is no such decision.", change="An open proposal is read at proposals/.")
-        votes = Vote.objects.filter(lock__proposal=proposal)
+        votes = votes_on(proposal)
         return Response(DecisionRecord(self.shown(proposal, proposal.locks.first(), votes)).data)
 
 
 def _around() -> tuple[Any, ...]:
     """Return what belongs to a proposal; of comments their number only."""
-    shown = Q(comments__hidden_at=None)
-    waiting = Q(comments__is_objection=True, comments__answered_at=None) & shown
-    windows = CommentWindow.objects.annotate(
-        comment_count=Count("comments", filter=shown), open_objections=Count("comments", filter=waiting)
-    )
-    counted = Prefetch("windows", queryset=windows, to_attr="counted_windows")
-    return "locks", "waivers__votes", "external_reviews", counted
+    return "locks", "waivers__votes", "external_reviews", counted_windows()
 
 
 def number_in(text: str) -> int:

@@ -10,7 +10,8 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from release_portal.accounts.models import ApiToken, User
+from release_portal.accounts.lookups import tokens_of
+from release_portal.accounts.models import User
 from release_portal.accounts.roles import Role
 from release_portal.accounts.services import create_token, revoke_token
 from release_portal.core.clock import now
@@ -62,7 +63,7 @@ def token_revoke(request: PortalRequest, pk: int) -> HttpResponse:
 
 def _account_page(request: PortalRequest, form: TokenForm, status: int = 200) -> HttpResponse:
     at = now()
-    tokens = ApiToken.objects.filter(user_id=request.actor.id)
+    tokens = tokens_of(request.actor)
     usable = list(tokens.usable(at))
     context = {
         "form": form,

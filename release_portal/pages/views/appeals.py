@@ -16,7 +16,7 @@ from release_portal.appeals.lookups import decision_by_link, decision_on, decisi
 from release_portal.appeals.models import Appeal
 from release_portal.appeals.rules import INADMISSIBLE_REASONS
 from release_portal.appeals.services import answer_appeal, appeal_subject, file_appeal, file_appeal_by_link
-from release_portal.audit.models import AuditEvent
+from release_portal.audit.lookups import events_about
 from release_portal.core.clock import now
 from release_portal.core.declare import public, signed_in
 from release_portal.core.errors import InvalidInput, PortalError, error_of
@@ -122,16 +122,11 @@ def _back(shown: Appeal) -> dict[str, str]:
 
 def facts_of(shown: Appeal) -> dict[str, Any]:
     """Return what both sides read of an appeal."""
-    events = AuditEvent.objects.about(appeal_subject(shown)).order_by("-seq")
+    events = events_about(appeal_subject(shown))
     return {
         "appeal": shown,
         "state": appeal_pill(shown.state),
         "inadmissible": INADMISSIBLE_REASONS.get(shown.inadmissible_code, ""),
         "outcome": appeal_pill(shown.outcome) if shown.outcome else None,
-        "history": [_event(event) for event in events],
+        "history": [showing.event_line(event) for event in events],
     }
-
-
-def _event(event: AuditEvent) -> dict[str, Any]:
-    label = event.label[:1].upper() + event.label[1:]
-    return {"at": event.at, "title": label, "body": event.reason, "actor": event.actor_name, "verified": None}

@@ -13,7 +13,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from model_cards.render import render_markdown
-from release_portal.access.agreements.services import agreement_hashed, agreement_in_force, agreement_numbered
+from release_portal.access.agreements.services import (
+    agreement_before,
+    agreement_hashed,
+    agreement_in_force,
+    agreement_numbered,
+)
 from release_portal.access.application_lookups import (
     apply_decision,
     grant_to_renew,
@@ -41,7 +46,7 @@ from release_portal.access.applications import (
 from release_portal.access.completeness import missing_from
 from release_portal.access.models import AgreementVersion, Application
 from release_portal.access.refusals import REASONS
-from release_portal.audit.models import AuditEvent
+from release_portal.audit.lookups import events_about
 from release_portal.core.actors import Actor
 from release_portal.core.clock import now
 from release_portal.core.declare import public, signed_in
@@ -244,7 +249,7 @@ def _application_page(
         for name in FORMS
         if name in offered
     }
-    events = AuditEvent.objects.about(application_subject(shown)).order_by("-seq")
+    events = events_about(application_subject(shown))
     context = {
         **row_of(shown, at),
         "forms": forms,
@@ -255,15 +260,10 @@ def _application_page(
         "refusal": REASONS.get(shown.decision_code),
         "may_apply_again": not forms and bool(apply_decision(actor, shown.size)),
         "apply_again_url": showing.address("apply", shown.size),
-        "history": [_event(event) for event in events],
+        "history": [showing.event_line(event) for event in events],
         "breadcrumbs": [{"label": _("Applications"), "url": reverse("applications")}, {"label": shown.pk}],
     }
     return render(request, "applications/application.html", context, status=status)
-
-
-def _event(event: AuditEvent) -> dict[str, Any]:
-    label = event.label[:1].upper() + event.label[1:]
-    return {"at": event.at, "title": label, "body": event.reason, "actor": event.actor_name, "verified": None}
 
 
 @public
@@ -271,7 +271,7 @@ def agreement(request: PortalRequest, number: int) -> HttpResponse:
     """The text of one version, with the hash to which signatures are bound."""
     at = now()
     shown = agreement_numbered(number, at=at)
-    older = AgreementVersion.objects.filter(number__lt=number).first()
+    older = agreement_before(shown)
     context = {
         "agreement": shown,
         "html": render_markdown(shown.text),

@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from release_portal.accounts.roles import STAFF_ROLES
 from release_portal.audit.events import CATALOGUE
+from release_portal.audit.lookups import whole_record
 from release_portal.audit.models import AuditEvent
 from release_portal.audit.services import Verification, verify_chain
 from release_portal.core.declare import roles
@@ -42,7 +43,7 @@ def _record_page(request: PortalRequest, verification: Verification | None = Non
 
 
 def _found(*, kind: str, actor: str, subject: str) -> QuerySet[AuditEvent]:
-    events = AuditEvent.objects.order_by("-seq")
+    events = whole_record()
     if kind:
         events = events.filter(kind=kind)
     if actor:

@@ -10,7 +10,7 @@ from typing import Any
 from django.http import HttpResponse
 from django.shortcuts import render
 
-from release_portal.access.lookups import sizes_for
+from release_portal.access.lookups import families_for, sizes_for
 from release_portal.access.policy import Action
 from release_portal.core.clock import now
 from release_portal.core.declare import public
@@ -19,10 +19,11 @@ from release_portal.pages import showing
 from release_portal.pages.forms.as_of import looking_back
 from release_portal.pages.marks import Marks, marks_of
 from release_portal.pages.paging import filter_text, page_of
-from release_portal.registry.models import ModelFamily, ModelSize
+from release_portal.registry.models import ModelSize
+from release_portal.releases.freezes import frozen_families
 from release_portal.releases.history import board_as_of
 from release_portal.releases.ladder import LADDER, Stage
-from release_portal.releases.models import Freeze
+from release_portal.releases.lookups import with_holds
 
 ROWS = 50
 
@@ -54,14 +55,14 @@ def board(request: PortalRequest) -> HttpResponse:
     visible, family = sizes_for(request.actor, Action.VIEW, at=at), filter_text(request, "family")
     form, asked, status = looking_back(request, at)
     sizes = visible.filter(family__slug=family) if family else visible
-    page = page_of(request, showing.with_holds(sizes).order_by("family__ordinal", "ordinal", "pk"), ROWS)
+    page = page_of(request, with_holds(sizes).order_by("family__ordinal", "ordinal", "pk"), ROWS)
     shown = list(page)
     places = _places_now(shown, at) if asked is None else _places_then(shown, asked)
     context = {
         "groups": _by_family(places),
         "stages": LADDER,
         "page_obj": page,
-        "families": ModelFamily.objects.filter(sizes__in=visible).distinct().order_by("ordinal"),
+        "families": families_for(request.actor, at=at),
         "family": family,
         "form": form,
         "asked": asked,
@@ -70,7 +71,7 @@ def board(request: PortalRequest) -> HttpResponse:
 
 
 def _places_now(sizes: Sequence[ModelSize], at: datetime) -> list[Place]:
-    frozen = _frozen(at)
+    frozen = frozen_families(at)
     return [
         Place(
             size,
@@ -89,7 +90,7 @@ def _places_now(sizes: Sequence[ModelSize], at: datetime) -> list[Place]:
 
 def _places_then(sizes: Sequence[ModelSize], asked: datetime) -> list[Place]:
     """Read every place from the record."""
-    frozen, record = _frozen(asked), board_as_of(sizes, asked)
+    frozen, record = frozen_families(asked), board_as_of(sizes, asked)
     found = []
     for size in sizes:
         then = record[size.pk]
@@ -102,11 +103,6 @@ def _places_then(sizes: Sequence[ModelSize], asked: datetime) -> list[Place]:
         )
         found.append(Place(size, then.place, then.since, marks))
     return found
-
-
-def _frozen(at: datetime) -> set[int | None]:
-    """Return the families that a freeze bars at that time; None stands for all of them."""
-    return set(Freeze.objects.in_force(at).values_list("family_id", flat=True))
 
 
 def _by_family(places: Iterable[Place]) -> list[dict[str, Any]]:

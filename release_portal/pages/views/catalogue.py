@@ -23,6 +23,7 @@ from release_portal.pages import showing
 from release_portal.pages.paging import filter_text
 from release_portal.registry.models import Artefact, ModelFamily, ModelSize
 from release_portal.releases.ladder import LADDER, artefacts_open_at
+from release_portal.releases.lookups import with_holds
 
 
 @public
@@ -52,7 +53,7 @@ def family(request: PortalRequest, slug: str) -> HttpResponse:
 
 
 def _visible(actor: Actor, at: datetime) -> QuerySet[ModelSize]:
-    return showing.with_holds(sizes_for(actor, Action.VIEW, at=at)).order_by("family__ordinal", "ordinal")
+    return with_holds(sizes_for(actor, Action.VIEW, at=at)).order_by("family__ordinal", "ordinal")
 
 
 def _matching(sizes: QuerySet[ModelSize], q: str, stage: str) -> list[ModelSize]:

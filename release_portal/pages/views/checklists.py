@@ -14,20 +14,17 @@ from django.views.decorators.http import require_http_methods
 
 from release_portal.access.lookups import proposal_for
 from release_portal.core.clock import now
-from release_portal.core.decisions import Decision
 from release_portal.core.declare import public
-from release_portal.core.errors import PortalError, error_of
+from release_portal.core.errors import PortalError
 from release_portal.core.http import PortalRequest
 from release_portal.evidence.checklist import ANSWERS, ITEMS, item_of, unanswered
-from release_portal.evidence.checklist_services import save_checklist
 from release_portal.evidence.lookups import checklist_diff, checklists_of, evidence_of, newest_checklist
 from release_portal.evidence.models import ChecklistVersion, Evidence
-from release_portal.evidence.rules import may_sign_checklist
 from release_portal.pages import showing
 from release_portal.pages.forms.checklists import ChecklistForm, first_values
 from release_portal.pages.proposal_page import crumbs_of, head_of
+from release_portal.releases.checklists import decide_signing, sign_checklist
 from release_portal.releases.models import Proposal
-from release_portal.releases.preparation_rules import may_go_on
 from release_portal.releases.proposal_lookups import proposal_subject
 
 
@@ -41,11 +38,7 @@ def checklist(request: PortalRequest, pk: int) -> HttpResponse:
         return _page(request, proposal)
     form = ChecklistForm(request.POST, evidence=_evidence(proposal))
     try:
-        _check(_may_sign(request, proposal))
-        subject = proposal_subject(proposal)
-        version = save_checklist(
-            request.actor, proposal.size, subject, form.answers(), expected_number=form.number(), at=at
-        )
+        version = sign_checklist(request.actor, proposal.pk, form.answers(), expected_number=form.number(), at=at)
     except PortalError as error:
         newest = newest_checklist(proposal.size, proposal_subject(proposal))
         form.refuse(error, expected_number=newest.number if newest else 0)
@@ -65,7 +58,7 @@ def _page(
         **head_of(proposal),
         "breadcrumbs": crumbs_of(proposal, _("Safety checklist")),
         "form": form or ChecklistForm(initial=_initial(newest), evidence=_evidence(proposal)),
-        "sign": _may_sign(request, proposal),
+        "sign": decide_signing(request.actor, proposal),
         "rows": [_row(item.id, answers) for item in ITEMS],
         "missing": [item_of(number) for number in missing],
         "all": len(ITEMS),
@@ -74,17 +67,6 @@ def _page(
         "changes": _changes(before, newest),
     }
     return render(request, "proposals/checklist.html", context, status=status)
-
-
-def _may_sign(request: PortalRequest, proposal: Proposal) -> Decision:
-    """Return whether the reader may sign: by role first, then by whether the proposal goes on."""
-    decision = may_sign_checklist(request.actor)
-    return decision if not decision else may_go_on(proposal.state, "checklist: sign")
-
-
-def _check(decision: Decision) -> None:
-    if not decision:
-        raise error_of(decision)
 
 
 def _initial(newest: ChecklistVersion | None) -> dict[str, Any]:

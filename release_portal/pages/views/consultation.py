@@ -119,7 +119,7 @@ def _page(request: PortalRequest, proposal: Proposal, bound: Bound | None = None
     windows = {window.kind: window for window in proposal.windows.all()}
     window = windows.get(COMMENT)
     is_open = window is not None and window.is_open(at)
-    rows = window.comments.all() if window else Comment.objects.none()
+    rows = list(window.comments.all()) if window else []
     shown = [_row(actor, proposal, one, given) for one in rows]
     context = {
         **head_of(proposal),

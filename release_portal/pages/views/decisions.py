@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from django.db.models.functions import Coalesce
@@ -12,8 +11,8 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from release_portal.access.lookups import proposal_for, proposals_for
-from release_portal.audit.models import AuditEvent
+from release_portal.access.lookups import families_for, proposal_for, proposals_for
+from release_portal.audit.lookups import public_events_about
 from release_portal.core.clock import now
 from release_portal.core.declare import public
 from release_portal.core.http import PortalRequest
@@ -24,7 +23,6 @@ from release_portal.pages.governance_words import answer_word, outcome_order, ow
 from release_portal.pages.paging import filter_text, page_of
 from release_portal.pages.words import ACTIONS, Word
 from release_portal.pages.words_proposals import FINDINGS, WINDOWS, part_word, state_pill, verdict_pill
-from release_portal.registry.models import ModelFamily
 from release_portal.releases.models import CommentWindow, Lock, Proposal, Vote, Waiver
 from release_portal.releases.proposal_lookups import proposal_subject, votes_visible_to
 from release_portal.releases.proposal_rules import DECIDED
@@ -36,14 +34,16 @@ NOT_DIGESTS = ("results",)
 @public
 def decisions(request: PortalRequest) -> HttpResponse:
     """Every decided proposal about a size that the reader may see, newest first."""
-    decided = proposals_for(request.actor, at=now()).filter(state__in=DECIDED)
+    at = now()
+    decided = proposals_for(request.actor, at=at).filter(state__in=DECIDED)
+    families = families_for(request.actor, at=at)
     family = filter_text(request, "family")
     found = decided.filter(size__family__slug=family) if family else decided
     page = page_of(request, found.order_by(Coalesce("executed_at", "closed_at").desc(), "-pk"))
     context = {
         "page_obj": page,
         "rows": [{"proposal": one, "state": state_pill(one.state)} for one in page],
-        "families": ModelFamily.objects.filter(sizes__proposals__in=decided).distinct().order_by("ordinal"),
+        "families": families.filter(sizes__proposals__in=decided).distinct(),
         "family": family,
     }
     return render(request, "governance/decisions.html", context)
@@ -191,17 +191,6 @@ def _review(review: Any, *, is_shown: bool) -> dict[str, Any]:
 
 
 def _history(proposal: Proposal) -> list[dict[str, Any]]:
-    about = AuditEvent.objects.about(size_subject(proposal.size.slug)).public()
-    events = about.filter(data__proposal=proposal.pk).order_by("-seq")
-    return [_event(event) for event in events]
-
-
-def _event(event: AuditEvent) -> dict[str, Any]:
-    at: datetime = event.at
-    return {
-        "at": at,
-        "title": event.label[:1].upper() + event.label[1:],
-        "body": event.reason,
-        "actor": event.actor_name,
-        "verified": None,
-    }
+    about = public_events_about([size_subject(proposal.size.slug)])
+    events = about.filter(data__proposal=proposal.pk)
+    return [showing.event_line(event) for event in events]

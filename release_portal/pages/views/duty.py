@@ -14,8 +14,8 @@ from django.views.decorators.http import require_http_methods
 
 from release_portal.access.lookups import sizes_for
 from release_portal.access.policy import Action
-from release_portal.accounts.duty import PLANNERS, add_shift, on_duty, remove_shift
-from release_portal.accounts.models import DutyShift, User
+from release_portal.accounts.duty import PLANNERS, add_shift, may_plan, on_duty, remove_shift, shifts_ahead
+from release_portal.accounts.lookups import holders_of
 from release_portal.accounts.roles import Role
 from release_portal.core.clock import now
 from release_portal.core.declare import roles
@@ -58,7 +58,7 @@ def remove(request: PortalRequest, pk: int) -> HttpResponse:
 
 
 def _form(at: datetime, data: QueryDict | None = None) -> ShiftForm:
-    officers = User.objects.filter(is_active=True, role_assignments__role=Role.DUTY_OFFICER).order_by("username")
+    officers = holders_of(Role.DUTY_OFFICER)
     return ShiftForm(data, initial={"starts_at": written(at)}, officers=officers)
 
 
@@ -72,11 +72,8 @@ def _page(request: PortalRequest, form: ShiftForm | None = None, status: int = 2
         "present": len(people),
         "needed": needed,
         "is_enough": len(people) >= needed,
-        "may_plan": actor.scopes is None and actor.has_role(*PLANNERS),
-        "rows": [
-            {"shift": shift, "is_running": shift.starts_at <= at}
-            for shift in DutyShift.objects.not_over(at).select_related("user")
-        ],
+        "may_plan": may_plan(actor),
+        "rows": [{"shift": shift, "is_running": shift.starts_at <= at} for shift in shifts_ahead(at)],
         "form": form or _form(at),
     }
     return render(request, "proposals/duty.html", context, status=status)

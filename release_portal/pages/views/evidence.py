@@ -35,8 +35,8 @@ from release_portal.pages.words import Word
 from release_portal.pages.words_proposals import ASSURANCES, MEASURED_HERE, review_pill, role_word
 from release_portal.registry.models import ModelSize
 from release_portal.releases.gate_policy import EVIDENCE, Criterion
-from release_portal.releases.models import Proposal
 from release_portal.releases.policy_services import policies_in_force, policy_of
+from release_portal.releases.proposal_lookups import open_proposal_on
 
 Bound = dict[int, ServiceForm]
 _COMPARED: dict[str, Word] = {
@@ -72,7 +72,7 @@ def _drawer(request: PortalRequest, size: ModelSize, bound: Bound | None = None,
 
 def _criteria(size: ModelSize, at: datetime) -> dict[str, Criterion]:
     """Return every criterion that evidence answers: of the policy in force, and of the open proposal's."""
-    proposal = Proposal.objects.open().filter(size=size).select_related("policy").first()
+    proposal = open_proposal_on(size)
     in_force = policies_in_force([size], at).get(size.pk)
     policies = [*([in_force] if in_force else []), *([policy_of(proposal.policy)] if proposal else [])]
     return {one.id: one for policy in policies for one in policy.bank if one.source == EVIDENCE}

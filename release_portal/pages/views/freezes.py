@@ -8,7 +8,6 @@ from itertools import groupby
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Q
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
@@ -16,19 +15,20 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from release_portal.access.lookups import proposals_for, sizes_for
+from release_portal.access.governed import freeze_for, freezes_for
+from release_portal.access.lookups import families_for, proposals_for, sizes_for
 from release_portal.access.policy import Action
 from release_portal.accounts.roles import STAFF_ROLES
 from release_portal.core.actors import Actor
 from release_portal.core.clock import now
 from release_portal.core.declare import roles
-from release_portal.core.errors import NotFound, PortalError
+from release_portal.core.errors import PortalError
 from release_portal.core.http import PortalRequest
 from release_portal.pages import showing
 from release_portal.pages.forms.base import ServiceForm
 from release_portal.pages.forms.freezes import FreezeForm, LiftFreezeForm
 from release_portal.pages.forms.times import written
-from release_portal.registry.models import ModelFamily, ModelSize
+from release_portal.registry.models import ModelSize
 from release_portal.releases.freeze_rules import may_lift_freeze, may_raise_freeze
 from release_portal.releases.freezes import facts_of, lift_freeze, raise_freeze
 from release_portal.releases.models import Freeze
@@ -47,7 +47,7 @@ def calendar(request: PortalRequest) -> HttpResponse:
     at = now()
     if request.method != "POST":
         return _page(request)
-    form = _raise_form(at, request.POST)
+    form = _raise_form(request.actor, at, request.POST)
     try:
         starts_at, ends_at = form.span()
         raise_freeze(
@@ -71,9 +71,7 @@ def lift(request: PortalRequest, pk: int) -> HttpResponse:
     """End a freeze before its time."""
     if request.method != "POST":
         return showing.see_other(reverse("freezes"))
-    frozen = Freeze.objects.filter(pk=pk).first()
-    if frozen is None:
-        raise NotFound("There is no such freeze.", change="The calendar lists them.")
+    frozen = freeze_for(request.actor, pk, at=now())
     form = LiftFreezeForm(request.POST, auto_id=_auto_id(pk))
     try:
         lift_freeze(request.actor, pk, reason=form.text("reason"), expected_version=form.version(), at=now())
@@ -89,14 +87,15 @@ def _auto_id(pk: int) -> str:
     return f"id_lift_{pk}_%s"
 
 
-def _raise_form(at: datetime, data: QueryDict | None = None) -> FreezeForm:
-    return FreezeForm(data, initial={"starts_at": written(at)}, families=ModelFamily.objects.order_by("name"))
+def _raise_form(actor: Actor, at: datetime, data: QueryDict | None = None) -> FreezeForm:
+    families = families_for(actor, at=at).order_by("name")
+    return FreezeForm(data, initial={"starts_at": written(at)}, families=families)
 
 
 def _page(request: PortalRequest, bound: Bound | None = None, status: int = 200) -> HttpResponse:
     at, actor, given = now(), request.actor, bound or {}
-    found = Freeze.objects.select_related("family")
-    live = found.filter(Q(pk__in=Freeze.objects.in_force(at)) | Q(pk__in=Freeze.objects.coming(at)))
+    found = freezes_for(actor, at=at)
+    live = found.filter(ends_at__gt=at, lifted_at=None)
     rows = [_row(actor, one, at, given) for one in live]
     reviews = reviews_due(actor, at)
     context = {
@@ -105,7 +104,7 @@ def _page(request: PortalRequest, bound: Bound | None = None, status: int = 200)
         "reviews": reviews,
         "months": _months([*_freeze_days(rows), *_review_days(reviews), *_moves(actor, at)]),
         "may_raise": may_raise_freeze(actor),
-        "form": given.get("raise") or _raise_form(at),
+        "form": given.get("raise") or _raise_form(actor, at),
         "stray": next((form for key, form in given.items() if key not in {"raise", *_keys(rows)}), None),
     }
     return render(request, "proposals/freezes.html", context, status=status)

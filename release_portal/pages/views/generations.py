@@ -23,7 +23,7 @@ from release_portal.core.declare import signed_in
 from release_portal.core.errors import PortalError
 from release_portal.core.http import PortalRequest
 from release_portal.generation.services import generate_again
-from release_portal.jobs.lookups import generation_for, generations_for
+from release_portal.jobs.lookups import generation_for, generations_for, sizes_generated_with
 from release_portal.jobs.models import Job
 from release_portal.jobs.relay import Event, relay
 from release_portal.jobs.services import ACTION_OF, cancel_job
@@ -32,7 +32,6 @@ from release_portal.pages import showing
 from release_portal.pages.forms.playground import fresh_key
 from release_portal.pages.paging import filter_text, page_of
 from release_portal.pages.words import FINISHES, state_pill, state_word
-from release_portal.registry.models import ModelSize
 
 ENTRY_ID = re.compile(r"\d{1,20}-\d{1,20}")
 PROMPT_SHOWN = 90
@@ -48,7 +47,7 @@ def generations(request: PortalRequest) -> HttpResponse:
     context = {
         "page_obj": page,
         "rows": [{"job": job, "state": state_pill(job.state), "prompt": _start(job.prompt)} for job in page],
-        "sizes": ModelSize.objects.filter(jobs__in=jobs).distinct(),
+        "sizes": sizes_generated_with(request.actor),
         "states": [(slug, state_word(slug)) for slug in STATES],
         "size_slug": size,
         "state_slug": state,

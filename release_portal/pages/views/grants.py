@@ -6,15 +6,15 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from release_portal.access.grant_rules import CONFIRM_WITHIN, GRANT
-from release_portal.access.lookups import grant_for, grants_for
-from release_portal.access.models import Grant, Suspension
+from release_portal.access.grant_rules import CONFIRM_WITHIN, GRANT, may_read_every_grant
+from release_portal.access.lookups import grant_for, grants_for, waiting_first
+from release_portal.access.models import Grant
 from release_portal.access.revocations import decide_revoking, open_proposal, propose_revocation, revoke_grant
 from release_portal.access.services import (
     confirm_suspension,
@@ -26,7 +26,7 @@ from release_portal.access.services import (
     suspend_grant,
 )
 from release_portal.accounts.roles import STAFF_ROLES
-from release_portal.audit.models import AuditEvent
+from release_portal.audit.lookups import events_about
 from release_portal.core.actors import Actor
 from release_portal.core.clock import now
 from release_portal.core.declare import roles, signed_in
@@ -73,12 +73,6 @@ def staff_grants(request: PortalRequest) -> HttpResponse:
         "holder": holder,
     }
     return render(request, "grants/staff.html", context)
-
-
-def waiting_first(found: QuerySet[Grant]) -> QuerySet[Grant]:
-    """Put grants first whose suspension nobody has confirmed."""
-    waiting = Suspension.objects.filter(grant=OuterRef("pk"), ended_at=None, confirmed_at=None)
-    return found.annotate(is_waiting=Exists(waiting)).order_by("-is_waiting", "-created_at", "pk")
 
 
 def _found(found: QuerySet[Grant], state: str, holder: str, at: datetime) -> QuerySet[Grant]:
@@ -164,7 +158,7 @@ def _grant_page(
     request: PortalRequest, shown: Grant, bound: dict[str, ServiceForm] | None = None, status: int = 200
 ) -> HttpResponse:
     at, actor = now(), request.actor
-    events = AuditEvent.objects.about(grant_subject(shown)).order_by("-seq")
+    events = events_about(grant_subject(shown))
     context = {
         **card_of(actor, shown, at),
         "commands": [_command(actor, shown, name, (bound or {}).get(name)) for name in _offered(actor, shown)],
@@ -173,7 +167,7 @@ def _grant_page(
         "appeals": appeals_of_grant(actor, shown, at),
         "receipts": receipts_of(actor, shown.pk),
         "renew_url": renew_url(actor, shown, at),
-        "history": [_event(event) for event in events],
+        "history": [showing.event_line(event) for event in events],
         "breadcrumbs": [_back(actor), {"label": shown.pk}],
     }
     return render(request, "grants/grant.html", context, status=status)
@@ -188,14 +182,9 @@ def _command(actor: Actor, shown: Grant, name: str, bound: ServiceForm | None) -
 
 
 def _back(actor: Actor) -> dict[str, str]:
-    if actor.has_role(*STAFF_ROLES):
+    if may_read_every_grant(actor):
         return {"label": _("All grants"), "url": reverse("staff-grants")}
     return {"label": _("Your grants"), "url": reverse("grants")}
-
-
-def _event(event: AuditEvent) -> dict[str, Any]:
-    label = event.label[:1].upper() + event.label[1:]
-    return {"at": event.at, "title": label, "body": event.reason, "actor": event.actor_name, "verified": None}
 
 
 def row_of(shown: Grant, at: datetime) -> dict[str, Any]:

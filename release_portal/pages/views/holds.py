@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
+from release_portal.access.governed import hold_for
 from release_portal.access.lookups import size_for
 from release_portal.access.policy import Action
 from release_portal.core.actors import Actor
@@ -76,10 +77,10 @@ def hold(request: PortalRequest, lab: str, name: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def command(request: PortalRequest, pk: int, name: str) -> HttpResponse:
     """Confirm a restriction, or release a hold."""
-    held = Hold.objects.select_related("size").filter(pk=pk).first()
-    if held is None or name not in COMMANDS:
+    held = hold_for(request.actor, pk, at=now())
+    if name not in COMMANDS:
         raise NotFound("There is nothing here.", change="The holds of a size are listed on its page.")
-    size = size_for(request.actor, held.size.slug, Action.VIEW, at=now()).size
+    size = held.size
     if request.method != "POST":
         return showing.see_other(showing.address("size-hold", size))
     form_class, _may, service = COMMANDS[name]

@@ -11,13 +11,15 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from release_portal.accounts.lookups import people_for, person_for
 from release_portal.accounts.models import User
 from release_portal.accounts.roles import Role
 from release_portal.accounts.services import give_role, subject_of, take_role
+from release_portal.audit.lookups import events_about
 from release_portal.audit.models import AuditEvent
 from release_portal.core.clock import now
 from release_portal.core.declare import roles
-from release_portal.core.errors import InvalidInput, NotFound, PortalError
+from release_portal.core.errors import InvalidInput, PortalError
 from release_portal.core.http import PortalRequest
 from release_portal.pages import showing
 from release_portal.pages.forms.people import RoleForm
@@ -31,7 +33,7 @@ ROLE_EVENTS = ("role.given", "role.taken")
 def people(request: PortalRequest) -> HttpResponse:
     """Accounts with their roles."""
     q, role = filter_text(request, "q"), filter_text(request, "role")
-    found = User.objects.prefetch_related("role_assignments").order_by("username")
+    found = people_for(request.actor)
     if q:
         names = Q(username__icontains=q) | Q(email__icontains=q)
         found = found.filter(names | Q(first_name__icontains=q) | Q(last_name__icontains=q))
@@ -44,9 +46,7 @@ def people(request: PortalRequest) -> HttpResponse:
 @roles("administrator")
 def person_roles(request: PortalRequest, pk: int) -> HttpResponse:
     """Give a role to a person, or take one."""
-    person = User.objects.filter(pk=pk).first()
-    if person is None:
-        raise NotFound("There is no such account.", change="Look in the list of people.")
+    person = person_for(request.actor, pk)
     if request.method != "POST":
         return _person_page(request, person)
     change = request.POST.get("change", "")
@@ -75,7 +75,7 @@ def _person_page(
         "give": _role_form("give", [role for role in Role if role not in slugs]),
         "take": _role_form("take", sorted(slugs)),
     } | (bound or {})
-    events = AuditEvent.objects.about(subject_of(person)).filter(kind__in=ROLE_EVENTS).order_by("-seq")
+    events = events_about(subject_of(person)).filter(kind__in=ROLE_EVENTS)
     context = {
         "person": person,
         "held": held,

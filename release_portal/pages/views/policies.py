@@ -22,7 +22,13 @@ from release_portal.releases.evidence_answers import need_of
 from release_portal.releases.gate_policy import EVIDENCE, Criterion, Gate, ReleasePolicy
 from release_portal.releases.ladder import stage_of
 from release_portal.releases.models import PolicyAdoption, PolicyVersion
-from release_portal.releases.policy_services import policy_diff, policy_of, stored_policy
+from release_portal.releases.policy_services import (
+    adoptions_until,
+    policy_diff,
+    policy_of,
+    stored_policies,
+    stored_policy,
+)
 
 YAML = "yaml"
 
@@ -31,7 +37,7 @@ YAML = "yaml"
 def policies(request: PortalRequest) -> HttpResponse:
     """Every stored policy, and for whom it is in force."""
     adopted = _in_force(request.actor, now())
-    rows = [{"policy": one, "adoptions": adopted.get(one.digest, [])} for one in PolicyVersion.objects.defer("text")]
+    rows = [{"policy": one, "adoptions": adopted.get(one.digest, [])} for one in stored_policies()]
     return render(request, "governance/policies.html", {"rows": rows})
 
 
@@ -42,7 +48,7 @@ def policy(request: PortalRequest, digest: str) -> HttpResponse:
     if request.GET.get("format") == YAML:
         return _file(stored)
     read = policy_of(stored)
-    others = PolicyVersion.objects.exclude(pk=stored.pk).defer("text")
+    others = stored_policies().exclude(pk=stored.pk)
     context = {
         "stored": stored,
         "adoptions": _in_force(request.actor, now()).get(stored.digest, []),
@@ -81,9 +87,7 @@ def _in_force(actor: Actor, at: datetime) -> dict[str, list[PolicyAdoption]]:
     """Return the adoptions in force by digest; families of which the actor may not know are left out."""
     seen = set(sizes_for(actor, Action.VIEW, at=at).values_list("family_id", flat=True))
     latest: dict[int | None, PolicyAdoption] = {}
-    for adoption in (
-        PolicyAdoption.objects.filter(adopted_at__lte=at).select_related("family").order_by("adopted_at", "id")
-    ):
+    for adoption in adoptions_until(at):
         latest[adoption.family_id] = adoption
     found: dict[str, list[PolicyAdoption]] = {}
     for family, adoption in latest.items():

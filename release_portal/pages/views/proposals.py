@@ -19,6 +19,7 @@ from django.views.decorators.http import require_http_methods
 from release_portal.access.lookups import proposal_for, proposals_for, size_for
 from release_portal.access.policy import Action
 from release_portal.accounts.confirming import confirm_password
+from release_portal.accounts.lookups import chosen_person
 from release_portal.accounts.models import User
 from release_portal.accounts.roles import Role
 from release_portal.core.actors import Actor
@@ -35,12 +36,12 @@ from release_portal.pages.paging import filter_text, page_of
 from release_portal.pages.proposal_page import Case, changes_since, context_of, row_of
 from release_portal.pages.words_proposals import COMMANDS, EVERY, GROUPS, NEARBY
 from release_portal.registry.models import ModelSize
-from release_portal.releases import external_reviews, proposals, votes, waivers
+from release_portal.releases import executions, external_reviews, proposals, votes, waivers
 from release_portal.releases.consultations import open_window
 from release_portal.releases.ladder import LADDER
 from release_portal.releases.models import Proposal
 from release_portal.releases.policy_services import policies_in_force
-from release_portal.releases.proposal_lookups import fast_path_for
+from release_portal.releases.proposal_lookups import fast_path_for, open_proposal_on
 from release_portal.releases.proposal_rules import NEW, OPEN, decide_command
 
 Bound = dict[str, ServiceForm]
@@ -127,7 +128,7 @@ def _new_page(request: PortalRequest, size: ModelSize, form: ProposeForm, status
         "decision": decide_command("open", NEW, request.actor, ""),
         "targets": form.fields["target"].choices,  # type: ignore[attr-defined]
         "policy": policies_in_force([size], at).get(size.pk),
-        "open_one": Proposal.objects.open().filter(size=size).first(),
+        "open_one": open_proposal_on(size),
     }
     return render(request, "proposals/new.html", context, status=status)
 
@@ -226,7 +227,7 @@ def _lock(actor: Actor, case: Case, form: Any, at: datetime) -> object:
 
 
 def _schedule(actor: Actor, case: Case, form: Any, at: datetime) -> object:
-    return proposals.schedule_proposal(
+    return executions.schedule_proposal(
         actor, case.proposal.pk, execute_after=form.moment(), expected_version=form.version(), at=at
     )
 
@@ -366,7 +367,7 @@ def _invite(actor: Actor, case: Case, form: Any, at: datetime) -> object:
 
 
 def _person(written: str) -> User:
-    found = User.objects.filter(pk=int(written[:9])).first() if written.isdecimal() else None
+    found = chosen_person(written)
     if found is None:
         raise InvalidInput("There is no such person.", field="reviewer", change="Choose one from the list.")
     return found

@@ -27,6 +27,7 @@ from release_portal.access.refusals import REASONS
 from release_portal.access.review_desk import Desk, desk_of, lease_on, next_for, queue_for, review_decision, risk_facing
 from release_portal.access.review_notes import advise, claim_application
 from release_portal.access.reviews import approve_application, ask_applicant, refuse_application
+from release_portal.audit.lookups import events_about
 from release_portal.audit.models import AuditEvent
 from release_portal.core.actors import Actor
 from release_portal.core.clock import now
@@ -159,7 +160,7 @@ def _review_page(
     risk = risk_facing(shown, desk.largest_open, at)
     others = applications_to_review(actor).filter(applicant_id=shown.applicant_id).exclude(pk=shown.pk)
     grants = grants_for(actor).filter(holder_id=shown.applicant_id)
-    events = AuditEvent.objects.about(application_subject(shown)).order_by("-seq")
+    events = events_about(application_subject(shown))
     context = {
         **row_of(shown, at),
         "forms": {name: _offered_form(shown, name, bound or {}) for name, decision in decisions.items() if decision},

@@ -13,13 +13,14 @@ from release_portal.access.grant_rules import CONFIRM_WITHIN
 from release_portal.access.lookups import grants_for, sizes_for
 from release_portal.access.policy import Action
 from release_portal.access.services import decide_command
+from release_portal.audit.lookups import public_events_about
 from release_portal.audit.models import AuditEvent
 from release_portal.core.actors import Actor
 from release_portal.misuse.lookups import decision_on, reports_for
 from release_portal.pages.waiting_governance import MOST_OF_A_KIND, Waiting, governance_waiting
 from release_portal.pages.words import APPLICATION_STATES_OF_HOLDER as OWN
 from release_portal.releases.hold_rules import may_confirm
-from release_portal.releases.models import Hold
+from release_portal.releases.lookups import unconfirmed_holds
 
 
 def waiting_for(actor: Actor, *, at: datetime) -> list[Waiting]:
@@ -45,7 +46,7 @@ def _suspensions(actor: Actor) -> Iterator[Waiting]:
 
 
 def _restrictions(actor: Actor) -> Iterator[Waiting]:
-    for hold in Hold.objects.unconfirmed().select_related("size"):
+    for hold in unconfirmed_holds():
         if may_confirm(actor, hold.facts()):
             kind = _("Stop of use to confirm") if hold.stops_use else _("Restriction to confirm")
             url = reverse("size-hold", args=[hold.size.lab_slug, hold.size.size_slug])
@@ -75,4 +76,4 @@ def _own_applications(actor: Actor) -> Iterator[Waiting]:
 def changes_for(actor: Actor, *, at: datetime) -> list[AuditEvent]:
     """Return the last public changes of sizes; a size that the actor may not know of is left out."""
     subjects = [f"size:{slug}" for slug in sizes_for(actor, Action.VIEW, at=at).values_list("slug", flat=True)]
-    return list(AuditEvent.objects.public().filter(subject__in=subjects).order_by("-seq")[:MOST_OF_A_KIND])
+    return list(public_events_about(subjects)[:MOST_OF_A_KIND])
