@@ -50,6 +50,7 @@ class FinishReason(StrEnum):
 # --- Redis ---------------------------------------------------------------------------------------------------------
 
 EPOCHS_KEY = "epochs"  # hash "size:<id>" / "grant:<id>" -> number; written by the portal, only ever raised
+POLICY_KEY = "policy"  # field of the hash above: mark of the access table by which permits are given now
 LEASE_KEY = "epochs:lease"  # exists while one portal process vouches that every epoch above is current
 LEASE_SECONDS = 2.0
 OUTCOMES_KEY = "outcomes"  # stream of ended requests; one consumer, the settlement
@@ -284,7 +285,7 @@ class Permit:
     weights_digest: str
     function: str
     expires_at: float  # unix seconds
-    epochs: dict[str, int]  # "size:<id>" and, where a grant permits, "grant:<id>"
+    epochs: dict[str, int]  # "size:<id>", "policy" and, where a grant permits, "grant:<id>"
 
     def sign(self, keys: Keys) -> str:
         """Return the permit as text with the newest key's signature."""

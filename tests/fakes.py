@@ -12,6 +12,7 @@ from inference.contract import (
     FINISH_ONCE_LUA,
     LEASE_KEY,
     OUTCOMES_KEY,
+    POLICY_KEY,
     QUEUE,
     WORKERS_KEY,
     FinishReason,
@@ -26,8 +27,9 @@ from inference.contract import (
     stream_key,
     worker_key,
 )
+from release_portal.access.policy import POLICY_MARK
 from release_portal.core.keys import keys_for
-from release_portal.epochs.publisher import copy_all
+from release_portal.epochs.publisher import copy_all, write_marks
 
 WORKER = "worker-of-the-test"
 
@@ -35,6 +37,7 @@ WORKER = "worker-of-the-test"
 def pretend_service(client: redis.Redis) -> None:
     """Copy the epochs, hold the lease and announce a worker, without an end."""
     copy_all(client)
+    write_marks(client, {POLICY_KEY: POLICY_MARK})
     client.set(LEASE_KEY, "the test")
     announce_worker(client)
 

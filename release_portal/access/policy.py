@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -102,6 +103,17 @@ TABLE: dict[str, dict[Action, Audience]] = {
     | {action: _artefact_row(kind)[stage.ordinal] for action, kind in ARTEFACT_ACTIONS.items()}
     for stage in LADDER
 }
+
+
+def _mark() -> int:
+    rows = [(slug, action.value, audience.value) for slug, row in TABLE.items() for action, audience in row.items()]
+    digest = hashlib.sha256(repr((POLICY_VERSION, sorted(rows))).encode()).digest()
+    return int.from_bytes(digest[:6], "big")  # 48 bits: every JSON reader keeps it exact
+
+
+# Which table decided: a permit carries it, and dies when the portal decides by another one. It is taken from the rows,
+# so that a table that changed under an old version number is another one too.
+POLICY_MARK = _mark()
 
 
 @dataclass(frozen=True)

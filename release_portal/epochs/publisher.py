@@ -49,10 +49,21 @@ def renew_lease(client: redis.Redis, holder: str) -> None:
     client.set(LEASE_KEY, holder, px=int(LEASE_SECONDS * 1000))
 
 
-def run(client: redis.Redis, holder: str, stop: threading.Event) -> None:
-    """Copy and renew until told to stop; when Redis is away, try again, and the lease ends by itself."""
+def write_marks(client: redis.Redis, marks: Mapping[str, int]) -> None:
+    """Write what permits must name beside epochs; it may also go back, as with an older release of the portal."""
+    if marks:
+        client.hset(EPOCHS_KEY, mapping=dict(marks))
+
+
+def run(client: redis.Redis, holder: str, stop: threading.Event, marks: Mapping[str, int] | None = None) -> None:
+    """Copy and renew until told to stop; when Redis is away, try again, and the lease ends by itself.
+
+    Args:
+        marks: what this release of the portal gives permits under, e.g. its access table.
+    """
     while not stop.is_set():
         try:
+            write_marks(client, marks or {})
             copy_all(client)
             renew_lease(client, holder)
         except redis.RedisError as error:

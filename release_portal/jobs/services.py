@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import redis
 from django.db import IntegrityError, transaction
@@ -12,6 +12,7 @@ from kombu.exceptions import OperationalError
 
 from inference.contract import (
     ORDER_SECONDS,
+    POLICY_KEY,
     QUEUE,
     READER_SECONDS,
     STREAM_SECONDS,
@@ -26,18 +27,18 @@ from inference.contract import (
     reader_key,
 )
 from release_portal.access.lookups import SizeAccess, size_for
-from release_portal.access.models import Grant, UsageDay
-from release_portal.access.policy import POLICY_VERSION, Action
-from release_portal.access.quota import PUBLIC_LIMITS, Limits, Usage, cut, decide_quota
+from release_portal.access.policy import POLICY_MARK, POLICY_VERSION, Action
 from release_portal.celery import app
 from release_portal.core.actors import Actor
-from release_portal.core.errors import InvalidInput, Unavailable, error_of
+from release_portal.core.errors import InvalidInput, Unavailable
 from release_portal.core.keys import keys_for
 from release_portal.core.redis_client import redis_client
 from release_portal.epochs.services import grant_key, numbers_of, size_key
 from release_portal.jobs.lookups import job_for
-from release_portal.jobs.models import Job
+from release_portal.jobs.models import Job, new_job_id
 from release_portal.jobs.prompts import tokens_in
+from release_portal.jobs.quotas import is_reserved, limits_of, quota_holder, reserved
+from release_portal.jobs.reservations import Claim
 from release_portal.jobs.workers import require_service
 from release_portal.releases.hold_rules import Restriction
 
@@ -107,7 +108,14 @@ def _permit_and_queue(actor: Actor, request: JobRequest, prompt_tokens: int, at:
     access = size_for(actor, request.size, ACTION_OF[request.function], at=at)
     asked = prompt_tokens + request.most_new * request.settings.samples
     _check_length(request, access.restrictions)
-    job = _write_job(actor, request, access, prompt_tokens, asked, at)
+    claim = Claim(quota_holder(actor, access.grant), new_job_id(), asked)
+    with reserved(claim, limits_of(access.grant, access.restrictions), at=at):
+        job = _write_job(actor, request, access, claim, prompt_tokens, at)
+        _queue_on_commit(job, request, access, numbers)
+    return job
+
+
+def _queue_on_commit(job: Job, request: JobRequest, access: SizeAccess, numbers: dict[str, int]) -> None:
     wanted = {size_key(access.size.slug), *([grant_key(access.grant.pk)] if access.grant else [])}
     permit = Permit(
         job_id=job.pk,
@@ -115,12 +123,11 @@ def _permit_and_queue(actor: Actor, request: JobRequest, prompt_tokens: int, at:
         weights_digest=job.weights_digest,
         function=request.function.value,
         expires_at=job.permit_ends_at.timestamp(),
-        epochs={key: numbers[key] for key in wanted},
+        epochs={key: numbers[key] for key in wanted} | {POLICY_KEY: POLICY_MARK},
     )
     order = Order(request.function, request.prompt, request.settings, request.needs_reader)
     token = permit.sign(keys_for("permit"))
     transaction.on_commit(lambda: _queue(job, order, token))
-    return job
 
 
 def _epoch_numbers(actor: Actor, request: JobRequest, at: datetime) -> dict[str, int]:
@@ -130,15 +137,14 @@ def _epoch_numbers(actor: Actor, request: JobRequest, at: datetime) -> dict[str,
 
 
 def _write_job(
-    actor: Actor, request: JobRequest, access: SizeAccess, prompt_tokens: int, asked: int, at: datetime
+    actor: Actor, request: JobRequest, access: SizeAccess, claim: Claim, prompt_tokens: int, at: datetime
 ) -> Job:
-    holder = quota_holder(actor, access.grant)
-    _reserve(holder, limits_of(access.grant, access.restrictions), asked, at)
     revision = access.size.current_revision
     assert revision is not None
     card = access.size.card_versions.first()
     ends = at + PERMIT_LASTS
     return Job.objects.create(
+        id=claim.job_id,
         account_id=actor.account_id,
         size=access.size,
         grant=access.grant,
@@ -152,28 +158,12 @@ def _write_job(
         sampling=asdict(request.settings),
         sealed_prompt=Job.sealed(request.prompt),
         prompt_tokens=prompt_tokens,
-        quota_holder=holder,
-        quota_day=at.date(),
-        reserved_tokens=asked,
+        quota_holder=claim.holder,
+        quota_day=at.astimezone(UTC).date(),
+        reserved_tokens=claim.tokens,
         created_at=at,
         permit_ends_at=min(ends, access.grant.ends_at) if access.grant else ends,
     )
-
-
-def quota_holder(actor: Actor, grant: Grant | None) -> str:
-    """Return what a request of the actor counts against: the grant that carries it, or the account."""
-    return f"grant:{grant.pk}" if grant else f"account:{actor.id}"
-
-
-def limits_of(grant: Grant | None, restrictions: Iterable[Restriction] = ()) -> Limits:
-    """Return the limits of a grant, or those of an account where the stage needs no grant.
-
-    Args:
-        restrictions: what is in force on the size for which they are asked; R1 cuts every limit.
-    """
-    if grant is None:
-        return cut(PUBLIC_LIMITS, restrictions)
-    return cut(Limits(grant.tokens_per_day, grant.requests_per_minute, grant.concurrent), restrictions)
 
 
 def _check_length(request: JobRequest, restrictions: Iterable[Restriction]) -> None:
@@ -188,33 +178,11 @@ def _check_length(request: JobRequest, restrictions: Iterable[Restriction]) -> N
         )
 
 
-def _reserve(holder: str, limits: Limits, asked: int, at: datetime) -> None:
-    """Set tokens aside under the lock of the day's row, so that two requests never share the same rest."""
-    UsageDay.objects.get_or_create(holder=holder, day=at.date())
-    row = UsageDay.objects.select_for_update().get(holder=holder, day=at.date())
-    decision = decide_quota(limits, usage_of(holder, at), asked, at)
-    if not decision:
-        raise error_of(decision)
-    row.reserved += asked
-    row.save(update_fields=["reserved"])
-
-
-def usage_of(holder: str, at: datetime) -> Usage:
-    """Return what one grant or account has used up to now."""
-    row = UsageDay.objects.filter(holder=holder, day=at.date()).first()
-    jobs = Job.objects.of_holder(holder)
-    recent = jobs.filter(created_at__gt=at - timedelta(minutes=1)).order_by("created_at")
-    return Usage(
-        tokens=row.used if row else 0,
-        reserved=row.reserved if row else 0,
-        recent=tuple(recent.values_list("created_at", flat=True)),
-        running=jobs.open().count(),
-    )
-
-
 def _queue(job: Job, order: Order, token: str) -> None:
     """Hand the order to the worker; when that fails the settlement finds a job without an order and ends it."""
     try:
+        if not is_reserved(job):
+            raise _not_queued()
         pipe = redis_client().pipeline()
         pipe.set(order_key(job.pk), order.to_json(), ex=ORDER_SECONDS)
         if order.needs_reader:
@@ -222,9 +190,12 @@ def _queue(job: Job, order: Order, token: str) -> None:
         pipe.execute()
         app.send_task(TASK_NAME, args=[job.pk, token], queue=QUEUE, retry=False, ignore_result=True)
     except (redis.RedisError, OSError, OperationalError) as error:
-        raise Unavailable(
-            "The request could not be queued.", code="broker_down", change="Nothing is charged. Try again in a minute."
-        ) from error
+        raise _not_queued() from error
+
+
+def _not_queued() -> Unavailable:
+    change = "Nothing is charged. Try again in a minute."
+    return Unavailable("The request could not be queued.", code="broker_down", change=change)
 
 
 def cancel_job(actor: Actor, job_id: str) -> Job:

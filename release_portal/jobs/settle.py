@@ -17,7 +17,6 @@ from typing import Any
 
 import redis
 from django.db import transaction
-from django.db.models import F
 
 from inference.contract import (
     FINISH_ONCE_LUA,
@@ -33,11 +32,11 @@ from inference.contract import (
     stream_key,
     worker_key,
 )
-from release_portal.access.models import UsageDay
 from release_portal.core.clock import now
 from release_portal.jobs import handlers
 from release_portal.jobs.entries import entries_of
 from release_portal.jobs.models import Job
+from release_portal.jobs.quotas import charge, release_on_commit
 from release_portal.jobs.states import STATE_OF, UNCHARGED
 
 logger = logging.getLogger(__name__)
@@ -77,16 +76,27 @@ class Times:
     last_token_at: datetime | None = None
 
 
-def settle(outcome: Outcome, samples: list[dict[str, Any]], *, at: datetime, times: Times = Times()) -> bool:
+def settle(
+    outcome: Outcome,
+    samples: list[dict[str, Any]],
+    *,
+    at: datetime,
+    times: Times = Times(),
+    is_redis_away: bool = False,
+) -> bool:
     """Write the end of a job; return False when it had ended before.
 
     Args:
         samples: what was delivered, as [{"text", "tokens", "finish"}] or one score result.
         times: what the stream tells of its course; empty when it is gone.
+        is_redis_away: do not wait for it once more; what the job had set aside is looked up when it is back.
     """
     with transaction.atomic():
         job = Job.objects.select_for_update().filter(pk=outcome.job_id).first()
-        if job is None or not job.is_open:
+        if job is None:
+            return False
+        if not job.is_open:
+            release_on_commit(job)  # whoever wrote the end may have been killed before Redis was told
             return False
         job.state, job.finish_reason = STATE_OF[outcome.reason], outcome.reason.value
         job.error, job.ended_at = outcome.error[:300], at
@@ -94,22 +104,17 @@ def settle(outcome: Outcome, samples: list[dict[str, Any]], *, at: datetime, tim
         job.completion_tokens = outcome.usage.completion_tokens
         job.charged_tokens = 0 if outcome.reason in UNCHARGED else _spent(outcome.usage)
         job.sealed_output = Job.sealed(json.dumps(samples)) if samples else None
-        _give_back(job)
         job.reserved_tokens = 0
         job.save()
+        charge(job)
+        if not is_redis_away:
+            release_on_commit(job)
         handlers.run_settled(job, samples, at=at)
     return True
 
 
 def _spent(usage: Usage) -> int:
     return usage.prompt_tokens + usage.completion_tokens
-
-
-def _give_back(job: Job) -> None:
-    """Turn what was set aside into what was used."""
-    UsageDay.objects.filter(holder=job.quota_holder, day=job.quota_day).update(
-        reserved=F("reserved") - job.reserved_tokens, used=F("used") + job.charged_tokens
-    )
 
 
 class Settlement:
@@ -221,7 +226,7 @@ class Settlement:
         if time.monotonic() - self._away_since < BROKER_PATIENCE_SECONDS:
             return
         for job_id in Job.objects.open().filter(created_at__lt=now() - GRACE).values_list("pk", flat=True):
-            settle(Outcome(job_id, FinishReason.BROKER_LOST, "", Usage()), [], at=now())
+            settle(Outcome(job_id, FinishReason.BROKER_LOST, "", Usage()), [], at=now(), is_redis_away=True)
 
 
 def times_of(stream: Iterable[tuple[str, dict[str, str]]]) -> Times:

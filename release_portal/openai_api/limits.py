@@ -11,7 +11,7 @@ from release_portal.access.policy import Action
 from release_portal.access.quota import Limits, day_end
 from release_portal.core.actors import Actor
 from release_portal.jobs.models import Job
-from release_portal.jobs.services import limits_of, quota_holder, usage_of
+from release_portal.jobs.quotas import limits_of, quota_holder, usage_of
 from release_portal.releases.lookups import restrictions_on
 
 

@@ -16,7 +16,7 @@ from release_portal.access.policy import Action
 from release_portal.access.timelines import Entry, moment_of, tellable_facts, timeline_of
 from release_portal.audit.models import AuditEvent
 from release_portal.core.actors import Actor
-from release_portal.jobs.services import limits_of, usage_of
+from release_portal.jobs.quotas import limits_of, usage_of
 from release_portal.moves.partner_reports import partner_grant
 from release_portal.pages.applying import apply_url
 from release_portal.pages.marks import marks_of_levels

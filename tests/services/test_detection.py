@@ -12,7 +12,6 @@ import redis
 from django.db import transaction
 
 from inference.contract import FinishReason, Function, ScoredToken, ScoreResult, Usage
-from release_portal.access.models import UsageDay
 from release_portal.accounts.actors import actor_of_token
 from release_portal.accounts.models import ApiToken
 from release_portal.core.errors import InvalidInput, NotAllowed, NotFound, PortalError, Unavailable
@@ -22,6 +21,7 @@ from release_portal.detection.lookups import report_for, reports_for
 from release_portal.detection.models import FAILED, SCORED, WAITING, DetectionReport
 from release_portal.detection.services import detect, report_payload
 from release_portal.jobs.models import Job
+from release_portal.jobs.quotas import usage_of
 from release_portal.jobs.settle import Outcome, settle
 from release_portal.provenance.matching import Strength
 from release_portal.provenance.services import write_fingerprints
@@ -85,11 +85,10 @@ def test_the_worker_s_result_becomes_the_report(ask: Any, at: datetime) -> None:
 
 def test_the_text_s_tokens_are_charged(ask: Any, world: World, at: datetime) -> None:
     report = ask(GENERATED)
-    day = UsageDay.objects.get(holder=f"grant:{world.grants['cleo'].pk}", day=at.date())
-    assert (day.reserved, day.used) == (len(GENERATED), 0)
+    holder = f"grant:{world.grants['cleo'].pk}"
+    assert (usage_of(holder, at).reserved, usage_of(holder, at).tokens) == (len(GENERATED), 0)
     settled(report, score(GENERATED), FinishReason.COMPLETE, at)
-    day.refresh_from_db()
-    assert (day.reserved, day.used) == (0, len(GENERATED))
+    assert (usage_of(holder, at).reserved, usage_of(holder, at).tokens) == (0, len(GENERATED))
 
 
 def test_a_failed_score_leaves_a_report_that_says_so(ask: Any, at: datetime) -> None:

@@ -13,7 +13,8 @@ from release_portal.core.errors import InvalidInput, NotAllowed, TooMuch
 from release_portal.epochs.services import numbers_of, size_key, start_epoch
 from release_portal.generation.services import generate
 from release_portal.jobs.models import Job
-from release_portal.jobs.services import JobRequest, limits_of, submit_job
+from release_portal.jobs.quotas import limits_of
+from release_portal.jobs.services import JobRequest, submit_job
 from release_portal.moves.services import restrict
 from release_portal.releases.models import Hold
 from tests.world import SERVED, World

@@ -105,7 +105,7 @@ from release_portal.jobs.models import Job
 names = ("state", "finish_reason", "completion_tokens", "charged_tokens", "reserved_tokens")
 print(json.dumps({
     "jobs": {job.pk: [getattr(job, name) for name in names] for job in Job.objects.all()},
-    "reserved": sum(row.reserved for row in UsageDay.objects.all()),
+    "reserved": sum(job.reserved_tokens for job in Job.objects.all()),
     "used": sum(row.used for row in UsageDay.objects.all()),
 }))
 """

@@ -139,12 +139,11 @@ class Suspension(models.Model):
 
 
 class UsageDay(models.Model):
-    """Tokens used and reserved by one grant (or account) on one UTC day."""
+    """Tokens used by one grant (or account) on one UTC day: what ended jobs were charged."""
 
     holder = models.CharField(max_length=60)  # "grant:<id>" or "account:<id>"
     day = models.DateField()
     used = models.PositiveBigIntegerField(default=0)
-    reserved = models.PositiveBigIntegerField(default=0)
 
     class Meta:
         db_table = "usage_day"

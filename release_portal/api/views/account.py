@@ -17,7 +17,7 @@ from release_portal.api.base import TokenView
 from release_portal.api.documented import documented
 from release_portal.api.paging import PageQuery, page_of, page_schema
 from release_portal.api.serializers.account import GrantFacts, Me
-from release_portal.jobs.services import limits_of, usage_of
+from release_portal.jobs.quotas import limits_of, usage_of
 
 TAG = "account"
 

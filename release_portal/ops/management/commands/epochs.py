@@ -6,6 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from inference.contract import POLICY_KEY
+from release_portal.access.policy import POLICY_MARK
 from release_portal.core.redis_client import redis_client
 from release_portal.epochs.publisher import run
 from release_portal.ops.stopping import stop_on_signals
@@ -17,4 +19,5 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Run until told to stop."""
         self.stdout.write("epochs: copying, and holding the lease")
-        run(redis_client(), f"{socket.gethostname()}:{os.getpid()}", stop_on_signals())
+        marks = {POLICY_KEY: POLICY_MARK}
+        run(redis_client(), f"{socket.gethostname()}:{os.getpid()}", stop_on_signals(), marks)
