@@ -55,6 +55,7 @@ def page(request: HttpRequest) -> dict[str, Any]:
         "footer_items": [
             _item(request, "about-stages", gettext("About the stages")),
             _item(request, "policies", gettext("Release policies")),
+            _item(request, "programmes", gettext("Programmes of access")),
             _item(request, "decisions", gettext("Decisions")),
             _item(request, "report-misuse", gettext("Report misuse")),
             _item(request, "api-docs", gettext("API reference")),

@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
-from release_portal.access.application_rules import OURS, TWO_PEOPLE_FROM, needs_two
+from release_portal.access.application_rules import OURS, TWO_PEOPLE_FROM
 from release_portal.access.models import Application
 from release_portal.access.refusals import REASONS
 from release_portal.access.review_desk import (
@@ -18,6 +18,7 @@ from release_portal.access.review_desk import (
     lease_on,
     place_in_queue,
     risk_facing,
+    step_of,
     voices,
 )
 from release_portal.access.risk_rules import Risk
@@ -63,7 +64,7 @@ def standing_of(application: Application, at: datetime) -> dict[str, Any]:
     return {
         "risk": risk,
         "owner": _owner(application, risk),
-        "people": 2 if needs_two(application.state, risk.tier) else 1,
+        "people": step_of(application, risk.tier).people,
         "place": place_in_queue(application),
     }
 

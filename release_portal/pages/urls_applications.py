@@ -2,13 +2,18 @@
 
 from django.urls import path
 
-from release_portal.pages.views import applications, reviews
+from release_portal.pages.views import applications, programmes, reviews
 
 urlpatterns = [
     path("sizes/<str:lab>/<str:name>/apply/", applications.apply, name="apply"),
     path("applications/", applications.applications, name="applications"),
     path("applications/<str:application_id>/", applications.application, name="application"),
     path("applications/<str:application_id>/<str:name>/", applications.command, name="application-command"),
+    path("programmes/", programmes.programmes, name="programmes"),
+    path("programmes/new/", programmes.new, name="programme-new"),
+    path("programmes/<str:digest>/", programmes.programme, name="programme"),
+    path("programmes/<str:digest>/publish/", programmes.publish, name="programme-publish"),
+    path("programmes/<str:old>/to/<str:new>/", programmes.diff, name="programme-diff"),
     path("agreements/<int:number>/", applications.agreement, name="agreement"),
     path("staff/applications/", reviews.queue, name="review-queue"),
     path("staff/applications/<str:application_id>/", reviews.review, name="review"),

@@ -240,12 +240,11 @@ def _country(programme: Programme, facts: Facts, at: datetime) -> Found:
     rule = programme.countries
     if rule is None:
         return True, "The programme takes applications from everywhere."
-    name = COUNTRIES.get(facts.country)
-    if name is None:
+    if facts.country not in COUNTRIES:
         return False, "No country is given yet."
-    if rule.admits(facts.country):
-        return True, f"The programme takes applications from {name}."
-    return False, f"The programme takes no applications from {name}."
+    if rule.admits(facts.country):  # not named: not everybody who reads the trace reads the answer
+        return True, "The programme takes applications from the country that is given."
+    return False, "The programme takes no applications from the country that is given."
 
 
 _LINES: dict[str, Callable[[Programme, Facts, datetime], Found]] = {

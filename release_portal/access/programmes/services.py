@@ -13,7 +13,8 @@ from release_portal.access.programmes.programme_files import PRESETS, PolicyFile
 from release_portal.access.programmes.programme_rules import Programme
 from release_portal.audit.services import record
 from release_portal.core.actors import Actor
-from release_portal.core.errors import InvalidInput, NotAllowed, NotFound, NotNow
+from release_portal.core.decisions import Decision, allow, may_not
+from release_portal.core.errors import InvalidInput, NotFound, NotNow, error_of
 from release_portal.registry.models import ModelFamily, ModelSize
 from release_portal.releases.ladder import LADDER, stage_of
 
@@ -49,11 +50,19 @@ def store_programme(actor: Actor, text: str, *, at: datetime) -> ProgrammeVersio
     return version
 
 
-def _check_leads(actor: Actor, kind: str, act: str) -> None:
-    role = DECIDERS[kind]
+def keeping_decision(actor: Actor, kind: str, act: str) -> Decision:
+    """Decide whether somebody may store or publish a programme for this kind of grant; a token never may."""
+    role, rule = DECIDERS[kind], f"programme: {act}"
     if actor.scopes is not None or not actor.has_role(role):
         reason = f"Programmes for {kind} grants are kept by the {role.replace('_', ' ')}."
-        raise NotAllowed(reason, rule=f"programme: {act}", change="Ask one.")
+        return may_not("not_a_lead", reason, rule, "Ask one.")
+    return allow("lead", "You lead this kind of grant.", rule)
+
+
+def _check_leads(actor: Actor, kind: str, act: str) -> None:
+    decision = keeping_decision(actor, kind, act)
+    if not decision:
+        raise error_of(decision)
 
 
 def _read(text: str) -> Programme:

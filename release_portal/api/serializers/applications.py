@@ -30,6 +30,15 @@ class AnswersInput(Input):
     intended_use = Text(max_length=LONGEST_TEXT, required=False, allow_blank=True, help_text="Who sees the outputs.")
     functions = serializers.ListField(child=Choice(FUNCTIONS), max_length=len(FUNCTIONS), required=False)
     requested_end = Day(required=False, allow_null=True, help_text="Last day of access.")
+    summary = Text(max_length=LONGEST_TEXT, required=False, allow_blank=True, help_text="In plain words.")
+    summary_withheld = Text(
+        max_length=LONGEST_LINE, required=False, allow_blank=True, help_text="Why the summary must not be published."
+    )
+    answers = serializers.DictField(
+        child=Text(max_length=LONGEST_TEXT, allow_blank=True),
+        required=False,
+        help_text="To the questions of the programme, by their keys; what is left out stays.",
+    )
 
 
 class ApplicationInput(AnswersInput):
@@ -89,6 +98,10 @@ class ApplicationFacts(serializers.Serializer[Any]):
     intended_use = serializers.CharField()
     functions = serializers.ListField(child=serializers.CharField())
     requested_end = serializers.DateField(allow_null=True)
+    programme = serializers.CharField(source="programme_id", allow_null=True, help_text="Digest of its programme.")
+    answers = serializers.DictField(child=serializers.CharField(), source="form_answers", help_text="By key.")
+    summary = serializers.CharField()
+    summary_withheld = serializers.CharField(help_text="Why the summary is not published; empty: it may be.")
     agreement_hash = serializers.CharField(help_text="Of the text that you accepted; empty before.")
     created_at = serializers.DateTimeField()
     saved_at = serializers.DateTimeField()

@@ -35,7 +35,10 @@ from release_portal.api.serializers.applications import (
 )
 
 TAG = "applications"
-ANSWERS = ("purpose_code", "purpose", "affiliation", "intended_use", "functions", "requested_end")
+ANSWERS = (
+    "purpose_code", "purpose", "affiliation", "intended_use", "functions", "requested_end", "summary",
+    "summary_withheld",
+)  # fmt: skip
 
 
 class Agreement(ApiView):
@@ -156,4 +159,6 @@ def answers_of(values: dict[str, Any], before: Answers) -> Answers:
     changed = {name: values[name] for name in ANSWERS if name in values}
     if "functions" in changed:
         changed["functions"] = tuple(changed["functions"])
+    if "answers" in values:
+        changed["more"] = {**before.more, **values["answers"]}
     return Answers(**{**vars(before), **changed})

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from release_portal.access.conditions import USUAL, Conditions
+from release_portal.access.conditions import Conditions
 from release_portal.access.models import Application
+from release_portal.access.programmes.applying import offered
 from release_portal.access.quota import Limits
 from release_portal.access.refusals import REASONS
 from release_portal.core.errors import InvalidInput
@@ -55,15 +57,15 @@ class ApproveForm(ServiceForm):
         return int(written)
 
 
-def usual_conditions(application: Application) -> dict[str, Any]:
-    """Return what the approval form offers first: all that was asked for, at the usual quota."""
-    end = application.requested_end
+def usual_conditions(application: Application, at: datetime) -> dict[str, Any]:
+    """Return what the approval form offers first: what was asked for, within the programme's usual length and quota."""
+    first = offered(application, at)
     return {
-        "functions": list(application.functions),
-        "last_day": end.isoformat() if end else "",
-        "tokens_per_day": USUAL.tokens_per_day,
-        "requests_per_minute": USUAL.requests_per_minute,
-        "concurrent": USUAL.concurrent,
+        "functions": list(first.functions),
+        "last_day": first.last_day.isoformat() if first.last_day else "",
+        "tokens_per_day": first.limits.tokens_per_day,
+        "requests_per_minute": first.limits.requests_per_minute,
+        "concurrent": first.limits.concurrent,
         "expected_version": application.version,
     }
 

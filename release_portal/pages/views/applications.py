@@ -45,6 +45,7 @@ from release_portal.access.applications import (
 )
 from release_portal.access.completeness import missing_from
 from release_portal.access.models import AgreementVersion, Application
+from release_portal.access.programmes.services import programme_in_force
 from release_portal.access.refusals import REASONS
 from release_portal.audit.lookups import events_about
 from release_portal.core.actors import Actor
@@ -54,6 +55,7 @@ from release_portal.core.errors import NotFound, PortalError
 from release_portal.core.http import PortalRequest
 from release_portal.pages import showing
 from release_portal.pages.appealing import appeals_of_application
+from release_portal.pages.application_form import form_context, programme_facts
 from release_portal.pages.applying import row_of
 from release_portal.pages.differences import changed_lines
 from release_portal.pages.forms.applications import AnswerForm, ApplyForm, WithdrawForm, initial_of
@@ -62,6 +64,7 @@ from release_portal.pages.paging import page_of
 from release_portal.pages.reviewing import standing_of
 from release_portal.registry.models import ModelSize
 
+AUTOSAVE = "autosave"
 FORMS: dict[str, type[ServiceForm]] = {"answer": AnswerForm, "withdraw": WithdrawForm}
 
 
@@ -89,15 +92,16 @@ def apply(request: PortalRequest, lab: str, name: str) -> HttpResponse:
     found = open_application(actor, size)
     if found is not None and found.state != DRAFT:
         return showing.see_other(reverse("application", args=[found.pk]))
-    return _apply_page(request, size, agreement, _first_form(request, size, agreement, found), at)
+    return _apply_page(request, size, agreement, _first_form(request, size, agreement, found, at), at)
 
 
-def _apply_form(size: ModelSize, data: Any = None, **more: Any) -> ApplyForm:
-    return ApplyForm(data, functions=functions_open(size.standing.stage), keep=f"apply:{size.slug}", **more)
+def _apply_form(size: ModelSize, at: datetime, data: Any = None, **more: Any) -> ApplyForm:
+    more |= {"functions": functions_open(size.standing.stage), "programme": programme_in_force(size, at)}
+    return ApplyForm(data, keep=f"apply:{size.slug}", **more)
 
 
 def _first_form(
-    request: PortalRequest, size: ModelSize, agreement: AgreementVersion, draft: Application | None
+    request: PortalRequest, size: ModelSize, agreement: AgreementVersion, draft: Application | None, at: datetime
 ) -> ApplyForm:
     """The draft as it was saved, or what was sent last time, or nothing."""
     source = draft or last_application(request.actor, size)
@@ -106,7 +110,7 @@ def _first_form(
         initial["requested_end"] = ""  # a day that was right last time seldom is again
     renews = draft.renews_id if draft else _renews(request, size)
     fresh = {"expected_version": draft.version if draft else 0, "renews": renews or ""}
-    return _apply_form(size, initial=initial | fresh | {"agreement_hash": agreement.sha256})
+    return _apply_form(size, at, initial=initial | fresh | {"agreement_hash": agreement.sha256})
 
 
 def _renews(request: PortalRequest, size: ModelSize) -> str:
@@ -115,16 +119,20 @@ def _renews(request: PortalRequest, size: ModelSize) -> str:
 
 
 def _send(request: PortalRequest, size: ModelSize, agreement: AgreementVersion, at: datetime) -> HttpResponse:
-    form, actor = _apply_form(size, request.POST), request.actor
+    actor, found = request.actor, open_application(request.actor, size)
+    form = _apply_form(size, at, request.POST, saved=found.form_answers if found else {})
     try:
         given: dict[str, Any] = {"expected_version": form.version(), "renews": form.text("renews")[:20], "at": at}
         if request.POST.get("act") == "submit":
             sent = submit_application(actor, size.slug, form.answers(), agreement_hash=form.accepted(), **given)
             messages.success(request, _("Your application has arrived. You can follow it on this page."))
             return showing.see_other(reverse("application", args=[sent.pk]))
-        save_application(actor, size.slug, form.answers(), **given)
+        saved = save_application(actor, size.slug, form.answers(), **given)
     except PortalError as error:
         return _refused(request, size, agreement, form, error, at)
+    if request.POST.get("act") == AUTOSAVE:
+        form.refresh(expected_version=saved.version)
+        return _state(request, size, form, at)
     messages.success(request, _("Your draft is saved. Nobody else reads it until you send it."))
     return showing.see_other(showing.address("apply", size))
 
@@ -137,6 +145,8 @@ def _refused(
     error: PortalError,
     at: datetime,
 ) -> HttpResponse:
+    if request.POST.get("act") == AUTOSAVE:
+        return _state(request, size, form, at, problem=error)
     found = open_application(request.actor, size)
     version = found.version if found and found.state == DRAFT else 0
     seen = form.text("agreement_hash")
@@ -144,6 +154,26 @@ def _refused(
     if seen != agreement.sha256:
         form.forget("agreement")  # what was accepted is another text
     return _apply_page(request, size, agreement, form, at, seen=seen, status=error.status)
+
+
+def _state(
+    request: PortalRequest, size: ModelSize, form: ApplyForm, at: datetime, *, problem: PortalError | None = None
+) -> HttpResponse:
+    """Answer to autosaving: what is missing and which checks would fail; the text stays where it is being written."""
+    context = {**_draft_context(request, size, form, at), "form": form, "problem": problem, "oob": problem is None}
+    status = problem.status if problem else 200
+    return render(request, "applications/draft_state.html", context | {"changed": form.shows_others}, status=status)
+
+
+def _draft_context(request: PortalRequest, size: ModelSize, form: ApplyForm, at: datetime) -> dict[str, Any]:
+    found = open_application(request.actor, size)
+    draft = found if found and found.state == DRAFT else None
+    return {
+        **form_context(request.actor, size, form.programme, form.said(), draft, at),
+        "draft": draft,
+        "other": None if draft else found,
+        "missing": missing_from(draft, at=at) if draft else [],
+    }
 
 
 def _apply_page(
@@ -156,18 +186,14 @@ def _apply_page(
     seen: str = "",
     status: int = 200,
 ) -> HttpResponse:
-    found = open_application(request.actor, size)
-    draft = found if found and found.state == DRAFT else None
     context = {
         **showing.size_frame(request.actor, size, "apply", at=at),
+        **_draft_context(request, size, form, at),
         "form": form,
         "agreement": agreement,
         "agreement_html": render_markdown(agreement.text),
         "changes": _changes(seen, agreement),
-        "draft": draft,
-        "other": None if draft else found,
         "renews": grant_to_renew(request.actor, size, str(form["renews"].value() or "")[:20].replace("\x00", "")),
-        "missing": missing_from(draft, at=at) if draft else [],
     }
     return render(request, "applications/apply.html", context, status=status)
 
@@ -252,6 +278,7 @@ def _application_page(
     events = events_about(application_subject(shown))
     context = {
         **row_of(shown, at),
+        **programme_facts(shown),
         "forms": forms,
         "standing": standing_of(shown, at),
         "may_save": "save" in offered,

@@ -24,7 +24,16 @@ from release_portal.access.applications import application_subject
 from release_portal.access.lookups import grants_for
 from release_portal.access.models import Application
 from release_portal.access.refusals import REASONS
-from release_portal.access.review_desk import Desk, desk_of, lease_on, next_for, queue_for, review_decision, risk_facing
+from release_portal.access.review_desk import (
+    Desk,
+    desk_of,
+    lease_on,
+    next_for,
+    queue_for,
+    review_decision,
+    risk_facing,
+    step_of,
+)
 from release_portal.access.review_notes import advise, claim_application
 from release_portal.access.reviews import approve_application, ask_applicant, refuse_application
 from release_portal.audit.lookups import events_about
@@ -36,6 +45,7 @@ from release_portal.core.declare import roles
 from release_portal.core.errors import NotFound, PortalError, error_of
 from release_portal.core.http import PortalRequest
 from release_portal.pages import showing
+from release_portal.pages.application_form import programme_facts
 from release_portal.pages.applying import row_of
 from release_portal.pages.forms.base import ServiceForm
 from release_portal.pages.forms.reviews import (
@@ -163,10 +173,13 @@ def _review_page(
     events = events_about(application_subject(shown))
     context = {
         **row_of(shown, at),
-        "forms": {name: _offered_form(shown, name, bound or {}) for name, decision in decisions.items() if decision},
+        **programme_facts(shown, actor.roles),
+        "forms": {
+            name: _offered_form(shown, name, bound or {}, at) for name, decision in decisions.items() if decision
+        },
         "closed": next((decisions[name] for name in DECIDING if not decisions[name]), None),
         "risk": risk,
-        "takes_two": needs_two(shown.state, risk.tier),
+        "takes_two": needs_two(shown.state, risk.tier, step_of(shown, risk.tier).people),
         "lease": lease_on(shown, desk, at),
         "voices": voices_shown(shown, actor),
         "advice": list(shown.advice.all()),
@@ -180,8 +193,8 @@ def _review_page(
     return render(request, "applications/review.html", context, status=status)
 
 
-def _offered_form(shown: Application, name: str, bound: dict[str, ServiceForm]) -> ServiceForm:
-    initial = usual_conditions(shown) if name == "approve" else {"expected_version": shown.version}
+def _offered_form(shown: Application, name: str, bound: dict[str, ServiceForm], at: datetime) -> ServiceForm:
+    initial = usual_conditions(shown, at) if name == "approve" else {"expected_version": shown.version}
     return bound.get(name) or _form(shown, name, initial=initial)
 
 

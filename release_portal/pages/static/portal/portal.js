@@ -249,6 +249,12 @@
   // A busy form refuses a second submit; its buttons stay focusable, so nobody loses their place.
   document.addEventListener("submit", (event) => {
     const form = event.target;
+    if (form.matches("[data-saving]")) { // sent as soon as the draft that is on its way has arrived
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      form.portalSubmitter = event.submitter;
+      return;
+    }
     if (form.matches("[data-busy]")) { event.preventDefault(); event.stopImmediatePropagation(); }
   }, true);
   document.addEventListener("submit", (event) => {
@@ -257,11 +263,13 @@
     if (event.defaultPrevented || form.method !== "post") return;
     each(form, "textarea[data-keep]", (area) => { keep(area); store.set("sent:" + area.dataset.keep, "1"); });
     if (form.target && form.target !== "_self") return;
+    if (form.matches("[data-autosave]")) form.dataset.leaving = "";
     busy(form, true);
     setTimeout(() => busy(form, false), 15000);
   });
   window.addEventListener("pageshow", (event) => {
     each(document, "form[data-busy]", (form) => busy(form, false));
+    each(document, "form[data-leaving]", (form) => delete form.dataset.leaving);
     if (event.persisted) open.forEach((stream) => stream.connect());
   });
 
@@ -370,9 +378,20 @@
     const form = event.detail.elt;
     if (!form.matches("form")) return;
     each(form, "textarea[data-keep]", keep);
-    busy(form, true);
+    if (!form.matches("[data-autosave]")) busy(form, true);
+    else if (form.matches("[data-leaving]")) event.preventDefault(); // what is written goes with the form itself
+    else form.dataset.saving = "";
   });
-  document.addEventListener("htmx:afterRequest", (event) => { if (event.detail.elt.matches("form")) busy(event.detail.elt, false); });
+  document.addEventListener("htmx:afterRequest", (event) => {
+    const form = event.detail.elt;
+    if (!form.matches("form")) return;
+    busy(form, false);
+    delete form.dataset.saving;
+    const by = form.portalSubmitter;
+    if (by === undefined) return;
+    delete form.portalSubmitter;
+    form.requestSubmit(by);
+  });
   document.addEventListener("htmx:sendError", () => toast(say("sayNoAnswer", "The portal does not answer. What you typed is kept; try again.")));
   document.addEventListener("htmx:beforeSwap", (event) => {
     // A whole page instead of a fragment: never put it into a part of this one.
