@@ -129,7 +129,7 @@ def test_the_portals_own_name_is_not_taken(world: World, at: datetime) -> None:
 def test_a_bad_file_is_refused_with_its_line(world: World, at: datetime) -> None:
     with pytest.raises(InvalidInput, match=r"^Line 3: version is 0") as caught:
         store_programme(world.actor("ivy"), changed("version: 1", "version: 0"), at=at)
-    assert caught.value.field == "text"
+    assert caught.value.field == "file"
     assert not ProgrammeVersion.objects.exists()
 
 
@@ -486,7 +486,7 @@ def test_the_command_stores_and_publishes_a_file(world: World, at: datetime, tmp
     with pytest.raises(CommandError, match="applies already"):
         call_command("publish_programme", "ours", *given)
     file.write_text(TEXT.replace("version: 1", "version: none"), encoding="utf-8")
-    with pytest.raises(CommandError, match="text: Line 3"):
+    with pytest.raises(CommandError, match="file: Line 3"):
         call_command("publish_programme", str(file), *given)
     with pytest.raises(CommandError, match="no family"):
         call_command("publish_programme", "ours", "--family", "nothing", *given[2:])

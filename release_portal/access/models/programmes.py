@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 
 from release_portal.registry.models import ModelFamily
+from release_portal.releases.ladder import Stage, stage_of
 
 
 class ProgrammeVersion(models.Model):
@@ -46,6 +47,11 @@ class ProgrammePublication(models.Model):
 
     def __str__(self) -> str:
         return f"{self.programme_id[:12]} for {self.family_id} at {self.stage}"
+
+    @property
+    def place(self) -> Stage:
+        """The stage as the ladder describes it."""
+        return stage_of(self.stage)
 
 
 class EligibilityTrace(models.Model):

@@ -69,12 +69,12 @@ def _read(text: str) -> Programme:
     try:
         programme = parse(text)
     except PolicyFileError as error:
-        raise InvalidInput(f"Line {error.line}: {error.reason}.", field="text", change="Correct the file.") from None
+        raise InvalidInput(f"Line {error.line}: {error.reason}.", field="file", change="Correct the file.") from None
     if len(programme.name) > LONGEST_NAME:
-        raise InvalidInput(f"The name has more than {LONGEST_NAME} characters.", field="text", change="Shorten it.")
+        raise InvalidInput(f"The name has more than {LONGEST_NAME} characters.", field="file", change="Shorten it.")
     if programme.name in PRESETS.values() and programme.digest not in presets():
         change = "Give yours another name."
-        raise InvalidInput(f"{programme.name} is the name of the portal's own file.", field="text", change=change)
+        raise InvalidInput(f"{programme.name} is the name of the portal's own file.", field="file", change=change)
     return programme
 
 
@@ -85,7 +85,7 @@ def _create(actor: Actor, programme: Programme, at: datetime) -> ProgrammeVersio
     except IntegrityError:
         raise InvalidInput(
             f"There is a programme {programme} already, and it says something else.",
-            field="text",
+            field="file",
             change="Give the file the next version.",
         ) from None
 

@@ -43,7 +43,7 @@ class ChoiceFacts(serializers.Serializer[Any]):
     """One answer of a choice."""
 
     value = serializers.CharField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
 
 
 class FormQuestionFacts(serializers.Serializer[Any]):
@@ -51,7 +51,7 @@ class FormQuestionFacts(serializers.Serializer[Any]):
 
     key = serializers.CharField()
     kind = serializers.ChoiceField(KINDS, help_text="date: 2030-01-31; country: two letters; checkbox: yes or empty.")
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
     why = serializers.CharField()
     readers = serializers.ListField(child=serializers.ChoiceField(REVIEWERS), help_text="The roles that read it.")
     required = serializers.BooleanField()  # type: ignore[assignment]
@@ -69,7 +69,7 @@ class PurposeFacts(serializers.Serializer[Any]):
     """What a programme says of a purpose."""
 
     code = serializers.ChoiceField(list(PURPOSES))
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
     verdict = serializers.ChoiceField([ADMITTED, CARE, NOT_ADMITTED], help_text="care: two people decide.")
 
 

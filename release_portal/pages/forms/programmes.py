@@ -12,7 +12,7 @@ from release_portal.pages.forms.base import ServiceForm
 
 
 class StoreForm(ServiceForm):
-    text = forms.CharField(
+    file = forms.CharField(
         label=_("The file"),
         help_text=_("YAML. Take an existing one as the start, and give it the next version."),
         widget=forms.Textarea(attrs={"rows": 24, "spellcheck": "false", "data-keep": "programme"}),

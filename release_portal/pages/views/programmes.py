@@ -106,7 +106,7 @@ def new(request: PortalRequest) -> HttpResponse:
         return _new_page(request, StoreForm())
     form = StoreForm(request.POST)
     try:
-        version = store_programme(request.actor, form.text("text"), at=now())
+        version = store_programme(request.actor, form.text("file"), at=now())
     except PortalError as error:
         form.refuse(error)
         return _new_page(request, form, error.status)
