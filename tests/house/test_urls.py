@@ -285,6 +285,13 @@ def test_T1_every_url_stands_in_the_table_and_the_table_names_no_other() -> None
     assert len(list(patterns())) == len(BY_NAME), "two addresses share a name"
 
 
+def test_T1_T2_every_nested_url_says_what_is_no_child_of_it() -> None:
+    """A new URL with two names fails until `test_nested.py` knows how it is nested; T2 is proved there."""
+    from tests.house.test_nested import NESTED, nested
+
+    assert set(NESTED) == nested()
+
+
 @pytest.mark.parametrize("who", CAST)
 def test_T1_every_role_gets_what_the_table_says(
     world: World, objects: dict[str, Any], ask: Callable[..., Any], who: str

@@ -78,6 +78,13 @@ def _criteria(size: ModelSize, at: datetime) -> dict[str, Criterion]:
     return {one.id: one for policy in policies for one in policy.bank if one.source == EVIDENCE}
 
 
+def _criterion_named(size: ModelSize, name: str, at: datetime) -> Criterion:
+    wanted = _criteria(size, at).get(name)
+    if wanted is None:
+        raise NotFound("No policy asks for evidence under this name.", change="Choose a criterion from the list.")
+    return wanted
+
+
 def _criterion_row(
     actor: Actor, size: ModelSize, name: str, rows: list[Evidence], known: dict[str, Criterion], bound: Bound
 ) -> dict[str, Any]:
@@ -158,9 +165,7 @@ def attach(request: PortalRequest, lab: str, name: str, criterion: str) -> HttpR
     """Sign evidence for one criterion; it supersedes what is there."""
     at = now()
     size = size_for(request.actor, f"{lab}/{name}", Action.VIEW, at=at).size
-    wanted = _criteria(size, at).get(criterion)
-    if wanted is None:
-        raise NotFound("No policy asks for evidence under this name.", change="Choose a criterion from the list.")
+    wanted = _criterion_named(size, criterion, at)
     newest = evidence_of(size, criterion).first()
     if request.method != "POST":
         served = size.current_revision.digest if size.current_revision else ""
@@ -220,6 +225,7 @@ def measure(request: PortalRequest, lab: str, name: str, criterion: str) -> Http
     at = now()
     size = size_for(request.actor, f"{lab}/{name}", Action.VIEW, at=at).size
     address = showing.address("evidence", size)
+    _criterion_named(size, criterion, at)
     if request.method != "POST":
         return showing.see_other(address)
     measured = measure_now(request.actor, size, criterion, at=at)
