@@ -1,4 +1,4 @@
-"""C14 and C14g: how many people have used a size since it came to its stage, and how much they generated."""
+"""C14 and C14g: how many approved people have used a size since it came to its stage, and how much they generated."""
 
 from __future__ import annotations
 
@@ -14,16 +14,18 @@ from release_portal.jobs.states import DONE
 from release_portal.registry.models import ModelSize
 
 LOOKED_AT = (
-    "Counted: requests to generate that the stage {stage} permitted since {since:%Y-%m-%d %H:%M} UTC and that ended "
-    "with a text. Not counted: scores, and what failed, was cancelled or was stopped."
+    "Counted: requests to generate under a grant that the stage {stage} permitted since {since:%Y-%m-%d %H:%M} UTC and "
+    "that ended with a text. Not counted: what needed no grant, scores, and what failed, was cancelled or was stopped."
 )
 
 
 @measurer("C14")
 def measure_users(size: ModelSize, at: datetime) -> EvidenceDraft:
-    """Count the different accounts that generated at the present stage."""
+    """Count the different approved accounts that generated at the present stage."""
     users = _generations(size, at).order_by().values("account_id").distinct().count()
-    return _draft("C14", size, at, users, "accounts", f"Accounts that generated at the present stage: {users:,}.")
+    return _draft(
+        "C14", size, at, users, "accounts", f"Approved accounts that generated at the present stage: {users:,}."
+    )
 
 
 @measurer("C14g")
@@ -34,9 +36,10 @@ def measure_generations(size: ModelSize, at: datetime) -> EvidenceDraft:
 
 
 def _generations(size: ModelSize, at: datetime) -> JobQuerySet:
+    """Whoever holds a grant was approved by a person; where a stage needs none, other use says nothing of that."""
     standing = size.standing
     made = Job.objects.filter(size=size, function=Function.GENERATE, state=DONE, stage=standing.stage)
-    return made.filter(created_at__gte=standing.since, created_at__lte=at)
+    return made.exclude(grant=None).filter(created_at__gte=standing.since, created_at__lte=at)
 
 
 def _draft(criterion: str, size: ModelSize, at: datetime, count: int, unit: str, summary: str) -> EvidenceDraft:

@@ -60,6 +60,7 @@ def generation(world: World, name: str, at: datetime, **changes: Any) -> Job:
     said = {"function": "generate", "state": "done", "finish_reason": "stop", "stage": world.size.standing.stage}
     return Job.objects.create(
         account=world.people[name],
+        grant=world.grants.get(name),
         size=world.size,
         interface="web",
         policy_version="1",
@@ -114,6 +115,15 @@ def test_users_and_generations_are_counted_since_the_size_came_to_its_stage(worl
     at = world.at + DAY
     assert (measured(world, "C14", at).value, measured(world, "C14g", at).value) == (2, 3)
     assert answer(measured(world, "C14", at), at) is Outcome.FAIL
+
+
+def test_who_generates_without_a_grant_is_not_counted_as_approved(world: World) -> None:
+    put_at_stage(world.size, "public_hosted", world.at)
+    world.size.refresh_from_db()
+    for name in ("cleo", "finn"):
+        generation(world, name, world.at + HOUR)
+    at = world.at + DAY
+    assert (measured(world, "C14", at).value, measured(world, "C14g", at).value) == (1, 1)
 
 
 @pytest.mark.parametrize(
