@@ -12,14 +12,15 @@ from release_portal.audit.lookups import public_events_about
 from release_portal.audit.models import AuditEvent
 from release_portal.core.actors import Actor
 from release_portal.registry.models import HistoricEvent, ModelSize
+from release_portal.releases.freezes import freeze_subjects
 from release_portal.releases.services import size_subject
 
 Entry = AuditEvent | HistoricEvent
 
 
 def timeline_of(actor: Actor, size: ModelSize, *, at: datetime) -> list[Entry]:
-    """Return the public events of a size and the dated facts about it, newest first."""
-    entries: list[Entry] = [*public_events_about([size_subject(size.slug)])]
+    """Return the public events of a size, the freezes over it, and the dated facts about it, newest first."""
+    entries: list[Entry] = [*public_events_about([size_subject(size.slug), *freeze_subjects(size.family)])]
     entries += tellable_facts(actor, size.historic_events.all(), at=at)
     return sorted(entries, key=_order, reverse=True)
 

@@ -81,9 +81,14 @@ def facts_of(freeze: Freeze) -> FreezeFacts:
     return FreezeFacts(freeze.starts_at, freeze.ends_at, freeze.raised_by_id, freeze.lifted_at is not None)
 
 
+def freeze_subjects(family: ModelFamily) -> tuple[str, str]:
+    """Return how the record names freezes that concern a family: its own, and those over all families."""
+    return f"family:{family.slug}", "families:all"
+
+
 def freeze_subject(freeze: Freeze) -> str:
     """Return how the record names what is frozen."""
-    return f"family:{freeze.family.slug}" if freeze.family else "families:all"
+    return freeze_subjects(freeze.family)[0] if freeze.family else "families:all"
 
 
 def _record(kind: str, actor: Actor, freeze: Freeze, at: datetime, reason: str) -> None:

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
+from release_portal.registry.models import ModelFamily
 from release_portal.releases.freezes import raise_freeze
 from release_portal.releases.models import Freeze, Standing
 from tests.governance import adopt, small_policy
-from tests.world import World
+from tests.world import SERVED, World
 
 Clients = Callable[[str], Any]
 URL = "/freezes/"
@@ -103,3 +104,15 @@ def test_what_is_to_come_is_not_in_force(world: World, client_of: Clients) -> No
     shown = page(client_of("jo"))
     assert "to come" in shown
     assert "Every family" in shown
+
+
+def test_the_timeline_of_a_size_shows_the_freezes_of_its_family_and_of_all_and_no_others(
+    world: World, client_of: Clients
+) -> None:
+    start, end = world.at + timedelta(days=1), world.at + timedelta(days=2)
+    other = ModelFamily.objects.exclude(pk=world.size.family_id).first()
+    said = ((world.size.family, "An election."), (None, "Holidays."), (other, "Elsewhere."))
+    for family, reason in said:
+        raise_freeze(world.actor("ben"), family=family, starts_at=start, ends_at=end, reason=reason, at=world.at)
+    shown = client_of("anonymous").get(reverse("size-timeline", args=SERVED.split("/"))).content.decode()
+    assert ["An election." in shown, "Holidays." in shown, "Elsewhere." in shown] == [True, True, False]
