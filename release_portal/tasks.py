@@ -6,6 +6,7 @@ from celery import shared_task
 from django.db import close_old_connections
 
 from release_portal.access.applications import lapse_applications
+from release_portal.access.people.sweeping import sweep_people
 from release_portal.access.reminders import remind_of_ends, remind_of_lapses
 from release_portal.access.services import expire_grants, lapse_suspensions
 from release_portal.celery import app
@@ -30,6 +31,7 @@ def sweep_grants() -> None:
     close_old_connections()
     expire_grants(SWEEPER, at=now())
     lapse_suspensions(SWEEPER, at=now())
+    sweep_people(SWEEPER, at=now())
     remind_of_ends(at=now())
 
 

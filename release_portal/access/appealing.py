@@ -8,9 +8,10 @@ from release_portal.access.application_rules import GRANTED, REFUSED
 from release_portal.access.applications import path_of
 from release_portal.access.grant_rules import REVOKED, SURRENDERED
 from release_portal.access.models import Application, Revocation, Suspension
+from release_portal.access.people.appealing import find_seat_suspension, restore_seat
 from release_portal.access.restoring import reopen_refused, restore_revoked, restore_suspended
 from release_portal.access.revocation_rules import took_part
-from release_portal.appeals.handlers import Appealable, Handler, register
+from release_portal.appeals.handlers import Appealable, Effect, Handler, Order, register
 from release_portal.appeals.rules import REFUSAL, REVOCATION, SUSPENSION
 from release_portal.audit.models import AuditEvent
 from release_portal.core.decisions import Decision, allow, not_now
@@ -23,8 +24,17 @@ NO_PART = ("application.claimed", "application.advised")
 def declare() -> None:
     """Declare how each kind is found and carried out."""
     register(Handler(REFUSAL, lambda key: key.startswith("application:"), find_refusal, reopen_refused))
-    register(Handler(SUSPENSION, lambda key: ":suspension:" in key, find_suspension, restore_suspended))
+    register(Handler(SUSPENSION, lambda key: ":suspension:" in key, _find_stopped, _restore_stopped))
     register(Handler(REVOCATION, lambda key: ":revocation:" in key, find_revocation, restore_revoked))
+
+
+def _find_stopped(subject: str, at: datetime) -> Appealable | None:
+    """A suspension stops a grant, or one seat of it."""
+    return find_seat_suspension(subject, at) if subject.startswith("seat:") else find_suspension(subject, at)
+
+
+def _restore_stopped(order: Order) -> Effect:
+    return restore_seat(order) if order.subject.startswith("seat:") else restore_suspended(order)
 
 
 def find_refusal(subject: str, at: datetime) -> Appealable | None:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from release_portal.access.application_rules import Problem, missing
 from release_portal.access.models import Application
+from release_portal.access.people.cohort_rules import PROPOSED, Wish, day_problems
 from release_portal.access.programmes.applying import form_problems
 
 # Each part of an application that must be complete adds its own line here: fields, people, attestations, files.
@@ -22,4 +23,11 @@ def _fields(application: Application, at: datetime) -> list[Problem]:
     return missing(application.answers(), application.size.standing.stage, at=at)
 
 
-CHECKS: tuple[Check, ...] = (_fields, form_problems)
+def _cohort(application: Application, at: datetime) -> list[Problem]:
+    wish = getattr(application, "cohort", None)
+    if wish is None or wish.state != PROPOSED:
+        return []
+    return day_problems(Wish(wish.kind, wish.seats, wish.first_day, wish.last_day), at)
+
+
+CHECKS: tuple[Check, ...] = (_fields, form_problems, _cohort)

@@ -12,6 +12,8 @@ from release_portal.core.lifecycle import Lifecycle, command
 
 SCHEDULED, ACTIVE, SUSPENDED, EXPIRED = "scheduled", "active", "suspended", "expired"
 SURRENDERED, REVOKED = "surrendered", "revoked"
+# The grant holds, and nothing new starts under it: a cohort without a lead.
+PAUSED = "paused"
 
 # A grant always ends; renewal is a new decision.
 LONGEST_DAYS = 366
@@ -69,6 +71,15 @@ def decide_second_officer(name: str, *, is_same_officer: bool, is_confirmed: boo
     return allow("second_officer", "Another officer than the one who suspended.", rule)
 
 
+def decide_surrender(*, has_cohort: bool) -> Decision:
+    """Decide what the lifecycle cannot see of giving up: others may work with the grant."""
+    rule = "grant: surrender"
+    if has_cohort:
+        reason = "A cohort works with this grant; it is not ended over its members' heads."
+        return not_now("cohort", reason, rule, "Hand the cohort over, or close it, which tells every member.")
+    return allow("alone", "No cohort works with this grant.", rule)
+
+
 @dataclass(frozen=True)
 class GrantFacts:
     """What the policy needs to know of one grant.
@@ -80,6 +91,8 @@ class GrantFacts:
         functions: what may be done: generate, detect, weights.
         starts_at, ends_at: the grant holds from the first to just before the second.
         suspended_reason: what the holder is told.
+        pauses_at: from then on nothing new starts, since nobody leads the cohort.
+        seat_id: the seat through which it is used; 0 for the holder of a grant without a cohort.
     """
 
     id: str
@@ -89,6 +102,8 @@ class GrantFacts:
     starts_at: datetime
     ends_at: datetime
     suspended_reason: str = ""
+    pauses_at: datetime | None = None
+    seat_id: int = 0
 
 
 def state_at(grant: GrantFacts, at: datetime) -> str:
@@ -99,4 +114,6 @@ def state_at(grant: GrantFacts, at: datetime) -> str:
         return EXPIRED
     if grant.state == SUSPENDED:
         return SUSPENDED
+    if grant.pauses_at is not None and at >= grant.pauses_at:
+        return PAUSED
     return ACTIVE if at >= grant.starts_at else SCHEDULED

@@ -12,7 +12,8 @@ from itertools import combinations
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from release_portal.access.grant_rules import may_read_every_grant
-from release_portal.access.models import Grant, GrantFunction, Suspension
+from release_portal.access.models import Grant, GrantFunction, Seat, Suspension
+from release_portal.access.people.carriers import Carrier, carriers_of
 from release_portal.access.policy import (
     GRANT_FUNCTIONS,
     NEEDS_WEIGHTS,
@@ -46,6 +47,8 @@ class SizeAccess:
     decision: Decision
     grant: Grant | None
     restrictions: tuple[Restriction, ...] = ()
+    seat: Seat | None = None
+    grant_ends_at: datetime | None = None  # for this actor: a seat may end before the grant
 
 
 def size_for(actor: Actor, slug: str, action: Action, *, at: datetime) -> SizeAccess:
@@ -54,13 +57,25 @@ def size_for(actor: Actor, slug: str, action: Action, *, at: datetime) -> SizeAc
     size = _sizes().filter(_open_to(actor, Action.VIEW, at), slug=slug).first()
     if size is None:
         raise NotFound("There is nothing here.", change="Check the address, or look in the catalogue.")
-    facts, grants = _facts(actor, size, at)
+    facts, carriers = _facts(actor, size, at)
     decision = decide(facts, action)
     if not decision:
         raise error_of(decision)
-    carrying = permitting_grant(facts, action)
-    grant = next((grant for grant in grants if carrying and grant.id == carrying.id), None)
-    return SizeAccess(size, size.standing.place, decision, grant, facts.restrictions)
+    return _access(size, decision, facts.restrictions, _carrying(facts, carriers, action))
+
+
+def _carrying(facts: Facts, carriers: list[Carrier], action: Action) -> Carrier | None:
+    permitting = permitting_grant(facts, action)
+    return next((one for one in carriers if one.facts == permitting), None)
+
+
+def _access(
+    size: ModelSize, decision: Decision, restrictions: tuple[Restriction, ...], carrier: Carrier | None
+) -> SizeAccess:
+    if carrier is None:
+        return SizeAccess(size, size.standing.place, decision, None, restrictions)
+    grant, seat, ends_at = carrier.grant, carrier.seat, carrier.facts.ends_at
+    return SizeAccess(size, size.standing.place, decision, grant, restrictions, seat, ends_at)
 
 
 def decisions_for(actor: Actor, size: ModelSize, *, at: datetime) -> dict[Action, Decision]:
@@ -82,7 +97,7 @@ def sizes_for(actor: Actor, action: Action, *, at: datetime) -> QuerySet[ModelSi
 
 
 def grant_for(actor: Actor, grant_id: str) -> Grant:
-    """Return a grant that the actor may see: their own, or any for staff."""
+    """Return a grant that the actor may see: their own, one on which they have a seat, or any for staff."""
     grant = grants_for(actor).filter(pk=grant_id).first()
     if grant is None:
         raise NotFound("There is nothing here.", change="Your grants are listed on your home page.")
@@ -94,7 +109,7 @@ def grants_for(actor: Actor) -> QuerySet[Grant]:
     grants = Grant.objects.select_related("holder").prefetch_related("functions", "suspensions", "sizes")
     if may_read_every_grant(actor):
         return grants
-    return grants.held_by(actor.id if actor.is_person else "")
+    return grants.seen_by(actor.id if actor.is_person else "")
 
 
 def waiting_first(grants: QuerySet[Grant]) -> QuerySet[Grant]:
@@ -127,21 +142,20 @@ def _sizes() -> QuerySet[ModelSize]:
     return ModelSize.objects.select_related("family", "standing").prefetch_related("revisions", "aliases", "artefacts")
 
 
-def _facts(actor: Actor, size: ModelSize, at: datetime) -> tuple[Facts, list[Grant]]:
-    held = Grant.objects.held_by(actor.id if actor.is_person else "").filter(sizes=size)
-    grants = list(held.prefetch_related("functions", "suspensions"))
+def _facts(actor: Actor, size: ModelSize, at: datetime) -> tuple[Facts, list[Carrier]]:
+    carriers = carriers_of(actor, size)
     restrictions = restrictions_on(size)
     facts = Facts(
         actor=actor,
         stage=size.standing.stage,
         is_stopped=any(one.level == STOP for one in restrictions),
         has_weights=size.current_revision is not None,
-        grants=tuple(grant.facts() for grant in grants),
+        grants=tuple(carrier.facts for carrier in carriers),
         at=at,
         restrictions=restrictions,
         ending=size.standing.ending,
     )
-    return facts, grants
+    return facts, carriers
 
 
 def _open_to(actor: Actor, action: Action, at: datetime) -> Q:
@@ -162,7 +176,7 @@ def _open_to(actor: Actor, action: Action, at: datetime) -> Q:
 def _granted(actor: Actor, action: Action, at: datetime, **more: str) -> Q:
     named = GrantFunction.objects.filter(grant=OuterRef("pk"), name=GRANT_FUNCTIONS[action])
     suspended = Hold.objects.open().filter(level=COHORT, size=OuterRef(OuterRef("pk")), cohort=OuterRef("kind"))
-    grants = Grant.objects.held_by(actor.id).in_force(at).filter(Exists(named), sizes=OuterRef("pk"), **more)
+    grants = Grant.objects.usable_by(actor.id, at).filter(Exists(named), sizes=OuterRef("pk"), **more)
     return Q(Exists(grants.exclude(Exists(suspended))))
 
 

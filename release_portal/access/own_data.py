@@ -1,6 +1,8 @@
 """What this room holds about a person."""
 
-from release_portal.access.models import EligibilityTrace
+from django.db.models import Q
+
+from release_portal.access.models import Cohort, EligibilityTrace, Seat
 from release_portal.accounts.own_data import Holding, register
 
 
@@ -8,6 +10,7 @@ def declare() -> None:
     """Declare grants, applications, signatures, and what reviewers wrote."""
     _declare_reviews()
     _declare_eligibility()
+    _declare_people()
     register(
         Holding(
             "grants",
@@ -70,5 +73,29 @@ def _declare_reviews() -> None:
             "Those who decide read it; it stays with the decision.",
             lambda user: user.advice_given.all(),
             ("application_id", "role", "text", "at"),
+        )
+    )
+
+
+def _declare_people() -> None:
+    register(
+        Holding(
+            "seats",
+            "Seats on grants of others, and invitations to them",
+            "To know who may use a grant, and that each signed for themselves.",
+            lambda user: Seat.objects.filter(Q(person=user) | Q(person=None, mail=user.email.casefold())),
+            (
+                "id", "mail", "affiliation", "state", "invited_by_name", "invited_at", "joined_at", "ended_at",
+                "ended_by_name", "end_reason",
+            ),
+        )
+    )  # fmt: skip
+    register(
+        Holding(
+            "cohorts",
+            "Labs and classes that you lead, or whose deputy you are",
+            "To know who looks after them.",
+            lambda user: Cohort.objects.filter(Q(lead=user) | Q(deputy=user)),
+            ("grant_id", "kind", "seats", "state", "starts_at", "ends_at"),
         )
     )

@@ -10,6 +10,7 @@ from enum import StrEnum
 from release_portal.access.grant_rules import (
     ACTIVE,
     EXPIRED,
+    PAUSED,
     REVOKED,
     SCHEDULED,
     SURRENDERED,
@@ -260,6 +261,7 @@ def _no_grant(facts: Facts, action: Action) -> Decision:
     rule, stage = _rule(facts, action), stage_of(facts.stage)
     for state, code, change in (
         (SUSPENDED, "grant_suspended", "It can be lifted by a duty officer, or you can appeal."),
+        (PAUSED, "grant_paused", "It goes on when a deputy takes over the cohort."),
         (SCHEDULED, "grant_not_started", "It opens at its start."),
         (EXPIRED, "grant_expired", "Ask for a renewal, or apply again."),
         (REVOKED, "grant_revoked", "You can appeal."),
@@ -283,6 +285,8 @@ def _no_grant(facts: Facts, action: Action) -> Decision:
 def _about(grant: GrantFacts, state: str) -> str:
     if state == SUSPENDED:
         return f"Your grant is suspended: {grant.suspended_reason or 'no reason given'}"
+    if state == PAUSED:
+        return "Your cohort has had no lead for 14 days, so nothing new starts."
     if state == SCHEDULED:
         return f"Your grant starts on {grant.starts_at:%d %B %Y}."
     if state == REVOKED:

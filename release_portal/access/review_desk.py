@@ -14,7 +14,7 @@ from release_portal.access import review_rules
 from release_portal.access.application_lookups import applications_to_review
 from release_portal.access.application_rules import NEEDS_INFO, OURS, REVIEWERS
 from release_portal.access.barring import barred_from
-from release_portal.access.models import Application, ReviewVote
+from release_portal.access.models import Application, ReviewVote, Seat
 from release_portal.access.policy import GRANT_FUNCTIONS, TABLE, Audience
 from release_portal.access.programmes.services import programme_facing
 from release_portal.access.review_rules import Interests, Lease
@@ -71,7 +71,18 @@ def _interests(actor: Actor) -> Interests:
         return Interests("")
     email = User.objects.filter(pk=actor.account_id).values_list("email", flat=True).first() or ""
     named = Application.objects.filed_by(actor.id).sent().values_list("affiliation", flat=True)
-    return Interests(email, frozenset(named))
+    joined = Seat.objects.of_person(actor.id).values_list("affiliation", flat=True)
+    return Interests(email, frozenset(named) | frozenset(joined))
+
+
+def team_of(application: Application) -> list[Interests]:
+    """Return what ties each member of a team to a lab: those who are named or joined, also on a grant to renew.
+
+    Who left or was taken back counts as well: the work was theirs.
+    """
+    seats = [*application.seats.all(), *(application.renews.seats.all() if application.renews else ())]
+    mails = [Interests(seat.mail, frozenset({seat.affiliation})) for seat in seats]
+    return mails + [Interests(seat.person.email) for seat in seats if seat.person]
 
 
 def risk_facing(application: Application, largest: int, at: datetime) -> Risk:
@@ -135,7 +146,8 @@ def review_decision(
     given: dict[str, Any] = {"tier": tier, "people": step.people, "roles": step.roles}
     answers = [rules.decide_command(name, application.state, actor, applicant_id, stage, **given)]
     if name in rules.IMPARTIAL:
-        answers.append(review_rules.no_interest(name, review_rules.shared_lab(desk.mine, applicant)))
+        tie = review_rules.shared_lab(desk.mine, applicant) or review_rules.tie_to_team(desk.mine, team_of(application))
+        answers.append(review_rules.no_interest(name, tie))
         answers.append(review_rules.not_before(name, application.pk in desk.barred))
     if name in ONCE:
         answers.append(review_rules.may_vote(name, has_voted(application, actor)))
@@ -162,5 +174,5 @@ def place_in_queue(application: Application) -> int:
 
 def queue_for(actor: Actor) -> tuple[list[Application], list[Application]]:
     """Return what waits for a decision, oldest promise first, and what waits for its applicant."""
-    found = applications_to_review(actor).prefetch_related("votes")
+    found = applications_to_review(actor).prefetch_related("votes", "seats__person", "renews__seats__person")
     return list(found.waiting()), list(found.filter(state=NEEDS_INFO).order_by("due_at", "pk"))

@@ -45,6 +45,17 @@ def shared_lab(one: Interests, other: Interests) -> str:
     return "both named the same affiliation" if names - NO_PLACE else ""
 
 
+def tie_to_team(mine: Interests, members: Iterable[Interests]) -> str:
+    """Return by what a reviewer belongs to a team: is named in it, or shares a lab with one of its people."""
+    address = mine.email.strip().casefold()
+    for member in members:
+        if address and member.email.casefold() == address:
+            return "you are named as a member of the team"
+        if shared := shared_lab(mine, member):
+            return f"a member of the team and you: {shared}"
+    return ""
+
+
 def _domain(email: str) -> str:
     return email.rpartition("@")[2].strip().rstrip(".").casefold()
 
@@ -58,7 +69,7 @@ def no_interest(name: str, shared: str) -> Decision:
     rule = f"application: {name}"
     if not shared:
         return allow("no_interest", "Nothing ties this reviewer to the applicant's lab.", rule)
-    reason = f"You and the applicant seem to belong to one lab: {shared}."
+    reason = f"You and the applicant, or their team, seem to belong together: {shared}."
     return may_not("same_lab", reason, rule, "Somebody from elsewhere decides; you may still write advice.")
 
 

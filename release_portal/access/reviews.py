@@ -24,6 +24,7 @@ from release_portal.access.applications import (
 from release_portal.access.conditions import Conditions, condition_problems, narrowest
 from release_portal.access.grant_rules import EXPIRED
 from release_portal.access.models import Application, Grant, Question, ReviewVote
+from release_portal.access.people.opening import open_team
 from release_portal.access.programmes.applying import condition_limits
 from release_portal.access.purposes import PURPOSES
 from release_portal.access.refusals import REASONS
@@ -102,6 +103,7 @@ def approve_application(
 def _grant(actor: Actor, application: Application, conditions: Conditions, note: str, at: datetime) -> Grant:
     grant = _give(actor, application, conditions, at)
     application.grant = grant
+    open_team(actor, application, grant, at=at)
     _decide(actor, application, GRANTED, text=note, at=at)
     data = {"grant": grant.pk, "ends_at": grant.ends_at.isoformat(), "functions": sorted(set(conditions.functions))}
     record("application.approved", actor=actor, subject=application_subject(application), at=at, data=data)

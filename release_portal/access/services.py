@@ -18,8 +18,10 @@ from release_portal.access.grant_rules import (
     SURRENDERED,
     SUSPENDED,
     decide_second_officer,
+    decide_surrender,
 )
 from release_portal.access.models import Grant, GrantFunction, Suspension
+from release_portal.access.people.teams import Team, uses
 from release_portal.access.quota import Limits
 from release_portal.access.receipts import run_withdrawn
 from release_portal.accounts.models import User
@@ -201,14 +203,16 @@ def relations_of(actor: Actor, grant: Grant) -> frozenset[str]:
     """Return the roles and relations under which the lifecycle knows this actor; a token has none."""
     if actor.scopes is not None:
         return frozenset()
-    own = {"holder"} if actor.is_person and actor.id == str(grant.holder_id) else set()
-    roles = frozenset() if own else actor.roles  # nobody decides on their own grant
+    own = {"holder"} if actor.is_person and actor.account_id == Team(None, grant).owner_id else set()
+    roles = frozenset() if uses(actor, grant) else actor.roles  # nobody decides on a grant that they use
     return frozenset(own | set(roles) | ({"system"} if actor.is_system else set()))
 
 
 def decide_command(actor: Actor, grant: Grant, name: str) -> Decision:
     """Decide whether the actor may give a command to a grant now; pages ask the same as services."""
     decision = GRANT.decide(name, grant.state, relations_of(actor, grant))
+    if decision and name == "surrender":
+        return decide_surrender(has_cohort=Team(None, grant).cohort is not None)
     suspension = grant.open_suspension
     if not decision or suspension is None or name not in ("confirm", "lift"):
         return decision

@@ -20,6 +20,7 @@ from release_portal.api.views import (
     proposals,
     reports,
     standings,
+    teams,
     unknown,
 )
 from release_portal.core.declare import by_token, public
@@ -44,6 +45,8 @@ def _token(route: str, view: type[APIView], name: str) -> URLPattern:
 
 SIZE = "sizes/<name:lab>/<name:name>/"
 APPLICATION = "applications/<name:application_id>/"
+GRANT = "grants/<name:grant_id>/"
+SEAT = "team/<int:seat_id>/"
 
 urlpatterns = [
     path("docs/", docs, name="api-docs"),
@@ -80,6 +83,23 @@ urlpatterns = [
     _token(APPLICATION + "submit/", applications.Submission, "api-application-submit"),
     _token(APPLICATION + "withdraw/", applications.Withdrawal, "api-application-withdraw"),
     _token(APPLICATION + "answer/", applications.Answer, "api-application-answer"),
+    _token(APPLICATION + "cohort/", teams.ApplicationCohort, "api-application-cohort"),
+    _token(APPLICATION + "team/", teams.ApplicationTeam, "api-application-team"),
+    _token(APPLICATION + SEAT + "undo/", teams.ApplicationSeatUndo, "api-application-seat-undo"),
+    _token(APPLICATION + SEAT + "remove/", teams.ApplicationSeatRemoval, "api-application-seat-remove"),
+    _token(GRANT + "team/", teams.GrantTeam, "api-grant-team"),
+    _token(GRANT + SEAT + "undo/", teams.GrantSeatUndo, "api-grant-seat-undo"),
+    _token(GRANT + SEAT + "remove/", teams.GrantSeatRemoval, "api-grant-seat-remove"),
+    _token(GRANT + "cohort/deputy/", teams.CohortDeputy, "api-cohort-deputy"),
+    _token(GRANT + "cohort/hand-over/", teams.CohortHandOver, "api-cohort-hand-over"),
+    _token(GRANT + "cohort/take-over/", teams.CohortTakeOver, "api-cohort-take-over"),
+    _token(GRANT + "cohort/close/", teams.CohortClosing, "api-cohort-close"),
+    _token("seats/", teams.Seats, "api-seats"),
+    _token("seats/<int:seat_id>/", teams.OneSeat, "api-seat"),
+    _token("seats/<int:seat_id>/leave/", teams.SeatLeaving, "api-seat-leave"),
+    _token("invitations/", teams.Invitation, "api-invitation"),
+    _token("invitations/join/", teams.Joining, "api-invitation-join"),
+    _token("invitations/decline/", teams.Declining, "api-invitation-decline"),
     _open("reports/", reports.Reports, "api-reports"),
     _open("reports/status/", reports.Status, "api-report-status"),
     _open("reports/messages/", reports.Messages, "api-report-messages"),

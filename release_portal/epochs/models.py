@@ -4,9 +4,9 @@ from django.db import models
 
 
 class Epoch(models.Model):
-    """The number under which permits for one size or grant are valid now; it only ever grows."""
+    """The number under which permits for one size, grant or seat are valid now; it only ever grows."""
 
-    key = models.CharField(max_length=200, primary_key=True)  # "size:<slug>" or "grant:<id>"
+    key = models.CharField(max_length=200, primary_key=True)  # "size:<slug>", "grant:<id>" or "seat:<id>"
     number = models.PositiveBigIntegerField(default=1)
 
     class Meta:

@@ -26,8 +26,13 @@ def grant_key(grant_id: str) -> str:
     return f"grant:{grant_id}"
 
 
+def seat_key(seat_id: int) -> str:
+    """Return the epoch key of one person's seat on a grant."""
+    return f"seat:{seat_id}"
+
+
 def start_epoch(key: str) -> None:
-    """Give a new size or grant its first epoch."""
+    """Give a new size, grant or seat its first epoch."""
     Epoch.objects.get_or_create(key=key)
     _publish_on_commit(key)
 

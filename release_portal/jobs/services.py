@@ -33,7 +33,7 @@ from release_portal.core.actors import Actor
 from release_portal.core.errors import InvalidInput, Unavailable
 from release_portal.core.keys import keys_for
 from release_portal.core.redis_client import redis_client
-from release_portal.epochs.services import grant_key, numbers_of, size_key
+from release_portal.epochs.services import grant_key, numbers_of, seat_key, size_key
 from release_portal.jobs.lookups import job_for
 from release_portal.jobs.models import Job, new_job_id
 from release_portal.jobs.prompts import tokens_in
@@ -116,14 +116,13 @@ def _permit_and_queue(actor: Actor, request: JobRequest, prompt_tokens: int, at:
 
 
 def _queue_on_commit(job: Job, request: JobRequest, access: SizeAccess, numbers: dict[str, int]) -> None:
-    wanted = {size_key(access.size.slug), *([grant_key(access.grant.pk)] if access.grant else [])}
     permit = Permit(
         job_id=job.pk,
         size_id=access.size.slug,
         weights_digest=job.weights_digest,
         function=request.function.value,
         expires_at=job.permit_ends_at.timestamp(),
-        epochs={key: numbers[key] for key in wanted} | {POLICY_KEY: POLICY_MARK},
+        epochs={key: numbers[key] for key in _epoch_keys(access)} | {POLICY_KEY: POLICY_MARK},
     )
     order = Order(request.function, request.prompt, request.settings, request.needs_reader)
     token = permit.sign(keys_for("permit"))
@@ -132,8 +131,13 @@ def _queue_on_commit(job: Job, request: JobRequest, access: SizeAccess, numbers:
 
 def _epoch_numbers(actor: Actor, request: JobRequest, at: datetime) -> dict[str, int]:
     access = size_for(actor, request.size, ACTION_OF[request.function], at=at)
-    keys = [size_key(access.size.slug)] + ([grant_key(access.grant.pk)] if access.grant else [])
-    return numbers_of(keys)
+    return numbers_of(_epoch_keys(access))
+
+
+def _epoch_keys(access: SizeAccess) -> list[str]:
+    """What the permit rests on: the size, the grant, and the seat of whoever uses somebody else's."""
+    grant = [grant_key(access.grant.pk)] if access.grant else []
+    return [size_key(access.size.slug), *grant, *([seat_key(access.seat.pk)] if access.seat else [])]
 
 
 def _write_job(
@@ -162,7 +166,7 @@ def _write_job(
         quota_day=at.astimezone(UTC).date(),
         reserved_tokens=claim.tokens,
         created_at=at,
-        permit_ends_at=min(ends, access.grant.ends_at) if access.grant else ends,
+        permit_ends_at=min(ends, access.grant_ends_at or ends),
     )
 
 

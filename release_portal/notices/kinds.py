@@ -57,6 +57,19 @@ _ALL = (
     _kind("weights_recalled", "size grant reason"),
     _kind("review_invited", "size due by"),
     _kind("review_deposited", "size reviewer finding"),
+    _kind("seat_invited", "by purpose until mail"),
+    _kind("seat_joined", "member purpose"),
+    _kind("seat_declined", "member purpose"),
+    _kind("seat_left", "member purpose"),
+    _kind("seat_removed", "purpose reason by"),
+    _kind("seat_ended", "purpose"),
+    _kind("seat_opened", "grant purpose"),
+    _kind("seat_suspended", "purpose reason"),
+    _kind("seat_lifted", "purpose reason"),
+    _kind("cohort_deputy", "grant purpose"),
+    _kind("cohort_without_lead", "grant purpose reason until"),
+    _kind("cohort_paused", "grant purpose"),
+    _kind("cohort_taken_over", "grant purpose lead"),
 )
 KINDS: dict[str, NoticeKind] = {kind.kind: kind for kind in _ALL}
 

@@ -63,6 +63,35 @@ def notify(
     return notice
 
 
+def post_to_address(
+    address: str, kind: str, context: Mapping[str, str], *, at: datetime, dedupe_key: str, mail_only: str = ""
+) -> bool:
+    """Write a mail to an address that may have no account, inside the caller's transaction.
+
+    Args:
+        address: the only reader.
+        kind: kind of the catalogue.
+        context: the strings that its text names; there is no name to greet.
+        at: the time of the act.
+        dedupe_key: the same key is mailed once; then False is returned.
+        mail_only: a line sealed until the mail is sent; for links that are secrets.
+    """
+    _check_call(kind, context)
+    if MailOut.objects.filter(dedupe_key=dedupe_key).exists():
+        return False
+    subject, body = _text(kind, context)
+    MailOut.objects.create(
+        to=address,
+        subject=subject,
+        body=f"{body}\n",
+        sealed_tail=seal(mail_only) if mail_only else None,
+        next_attempt_at=at,
+        dedupe_key=dedupe_key,
+        created_at=at,
+    )
+    return True
+
+
 def notify_each(
     recipients: Iterable[User], kind: str, context: Mapping[str, str], *, at: datetime, path: str = ""
 ) -> None:

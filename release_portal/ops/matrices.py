@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from release_portal.access.application_rules import APPLICATION
 from release_portal.access.grant_rules import GRANT
+from release_portal.access.people.cohort_rules import COHORT
+from release_portal.access.people.seat_rules import SEAT
 from release_portal.appeals.rules import APPEAL
 from release_portal.core.lifecycle import Lifecycle
 from release_portal.misuse.report_rules import REPORT
@@ -19,6 +21,8 @@ from release_portal.releases.waiver_rules import WAIVER
 LIFECYCLES: tuple[Lifecycle, ...] = (
     APPLICATION,
     GRANT,
+    SEAT,
+    COHORT,
     APPEAL,
     HOLD,
     REPORT,

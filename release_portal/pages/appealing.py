@@ -7,7 +7,7 @@ from typing import Any
 
 from django.urls import reverse
 
-from release_portal.access.models import Application, Grant
+from release_portal.access.models import Application, Grant, Seat
 from release_portal.appeals.handlers import find_decision
 from release_portal.appeals.lookups import appeal_against, may_appeal
 from release_portal.core.actors import Actor
@@ -19,6 +19,12 @@ def appeals_of_grant(actor: Actor, shown: Grant, at: datetime) -> list[dict[str,
     """Return the decisions on a grant that its holder may appeal or has appealed."""
     subjects = [f"grant:{shown.pk}:suspension:{one.pk}" for one in shown.suspensions.all()]
     subjects += [f"grant:{shown.pk}:revocation:{one.pk}" for one in shown.revocations.exclude(confirmed_at=None)]
+    return [row for subject in subjects if (row := _row(actor, subject, at))]
+
+
+def appeals_of_seat(actor: Actor, shown: Seat, at: datetime) -> list[dict[str, Any]]:
+    """Return the suspensions of one's seat that can be appealed, or were."""
+    subjects = [f"seat:{shown.pk}:suspension:{one.pk}" for one in shown.suspensions.all()]
     return [row for subject in subjects if (row := _row(actor, subject, at))]
 
 

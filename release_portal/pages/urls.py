@@ -31,6 +31,7 @@ urlpatterns = [
     path(SIZE + "move/", sizes.move, name="size-move"),
     path("", include("release_portal.pages.urls_narrowing")),
     path("", include("release_portal.pages.urls_misuse")),
+    path("", include("release_portal.pages.urls_people")),
     path("", include("release_portal.pages.urls_applications")),
     path("", include("release_portal.pages.urls_appeals")),
     path("", include("release_portal.pages.urls_notices")),

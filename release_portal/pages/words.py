@@ -54,6 +54,10 @@ _TONES = {
     "refused": "bad",
     "waiting": "info",
     "sent": "good",
+    "invited": "info",
+    "joined": "good",
+    "removed": "bad",
+    "paused": "warn",
 }
 _STATES: dict[str, Word] = {
     "queued": _("in progress"),
@@ -75,6 +79,14 @@ _STATES: dict[str, Word] = {
     "refused": _("refused"),
     "withdrawn": _("withdrawn"),
     "lapsed": _("lapsed"),
+    "invited": _("invited"),
+    "joined": _("joined"),
+    "left": _("left"),
+    "removed": _("removed"),
+    "declined": _("declined"),
+    "proposed": _("asked for"),
+    "paused": _("paused"),
+    "closed": _("closed"),
     "waiting": _("waiting"),
     "sent": _("sent"),
 }

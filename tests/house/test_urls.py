@@ -126,6 +126,16 @@ TABLE: dict[str, tuple[str, str]] = {
     "report-triage": (only(DUTY, 404), only(DUTY, 404)),
     "report-command": (only(DUTY, 404), only(DUTY, 404)),
     "apply": ("401: anonymous; else 409", "401: anonymous; else 409"),  # no agreement is in force in these tests
+    # Cleo's grant has no team but her; lead and staff see it, and officers act on its members.
+    "grant-team": (f"200: cleo {STAFF}; 401: anonymous; else 404", f"200: cleo {STAFF}; 401: anonymous; else 404"),
+    "grant-team-command": (
+        f"303: cleo {STAFF}; 401: anonymous; else 404", f"409: cleo; 403: {STAFF}; 401: anonymous; else 404"
+    ),
+    **dict.fromkeys(
+        ("grant-seat-command", "application-team", "application-team-command", "application-seat-command", "seat",
+         "seat-leave"), (ABSENT, ABSENT),
+    ),
+    "invitation": ("404", "404"),
     "applications": (SIGNED_IN, SIGNED_IN),
     "application": (ABSENT, ABSENT),
     "application-command": (ABSENT, ABSENT),
@@ -163,6 +173,11 @@ TABLE: dict[str, tuple[str, str]] = {
             "api-application", "api-application-checks", "api-application-submit", "api-application-withdraw",
             "api-application-answer",
             "api-detections", "api-detection",
+            "api-application-cohort", "api-application-team",
+            "api-application-seat-undo", "api-application-seat-remove", "api-grant-team", "api-grant-seat-undo",
+            "api-grant-seat-remove", "api-cohort-deputy", "api-cohort-hand-over", "api-cohort-take-over",
+            "api-cohort-close", "api-seats", "api-seat", "api-seat-leave", "api-invitation", "api-invitation-join",
+            "api-invitation-decline",
         ),
         ("401", "401"),
     ),
@@ -242,6 +257,7 @@ def objects(world: World) -> dict[str, Any]:
         "application_id": "nobodys", "proposal_id": 10**6, "digest": "d" * 64, "old": "d" * 64, "new": "e" * 64,
         "report_id": "nobodys", "uidb36": "1", "key": "x", "criterion": "C07", "vote_id": 10**6, "waiver_id": 10**6,
         "comment_id": 10**6, "subject": "grant:nobodys:suspension:1", "token": "nobodys", "appeal_id": "nobodys",
+        "seat_id": 10**6,
         "command": "announce",
     }  # fmt: skip
 
@@ -252,6 +268,8 @@ def values_for(name: str, objects: dict[str, Any], world: World) -> dict[str, An
         return {**objects, "slug": SERVED}
     if name == "grant-command":
         return {**objects, "name": "suspend"}
+    if name == "grant-team-command":
+        return {**objects, "name": "invite"}
     if name == "person-roles":
         return {**objects, "pk": world.people["finn"].pk}
     if name == "replay":

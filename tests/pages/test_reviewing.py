@@ -124,7 +124,7 @@ def test_who_belongs_to_the_applicants_lab_reads_why_they_do_not_decide(
         world.people[name].save()
     sent = submit(world, "finn", at)
     page = shown(client_of("ivy").get(reverse("review", args=[sent.pk])))
-    assert "You and the applicant seem to belong to one lab" in page
+    assert "You and the applicant, or their team, seem to belong together" in page
     assert "Approve and give the grant" not in page
     assert send(client_of("ivy"), sent, "approve", **approval(sent)).status_code == 403
 

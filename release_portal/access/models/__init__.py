@@ -3,6 +3,7 @@
 from release_portal.access.models.agreements import AgreementVersion, Signature
 from release_portal.access.models.applications import Application, Question, new_application_id
 from release_portal.access.models.grants import Grant, GrantFunction, Suspension, UsageDay, new_grant_id
+from release_portal.access.models.people import Cohort, Seat, SeatSuspension
 from release_portal.access.models.programmes import EligibilityTrace, ProgrammePublication, ProgrammeVersion
 from release_portal.access.models.reviews import Advice, ReviewVote
 from release_portal.access.models.revocations import Revocation
@@ -12,6 +13,7 @@ __all__ = [
     "AgreementVersion",
     "Application",
     "EligibilityTrace",
+    "Cohort",
     "Grant",
     "GrantFunction",
     "ProgrammePublication",
@@ -19,6 +21,8 @@ __all__ = [
     "Question",
     "ReviewVote",
     "Revocation",
+    "Seat",
+    "SeatSuspension",
     "Signature",
     "Suspension",
     "UsageDay",

@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import secrets
 from datetime import datetime
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
+from django.apps import apps
 from django.conf import settings
 from django.db import models
+from django.db.models import Exists, OuterRef, Q
 
 from release_portal.access.grant_rules import ACTIVE, GRANT, SUSPENDED, GrantFacts, state_at
 from release_portal.registry.models import ModelSize
+
+if TYPE_CHECKING:
+    from release_portal.access.models.people import SeatQuerySet
 
 
 def new_grant_id() -> str:
     """Return a short public id that says nothing about how many grants there are."""
     return f"g-{secrets.token_hex(5)}"
+
+
+def _seats_of(account_id: str) -> SeatQuerySet:
+    """Seats stand in a file that needs this one, so they are asked for by name."""
+    found: SeatQuerySet = apps.get_model("access", "Seat").objects.of_person(account_id)
+    return found
 
 
 class GrantQuerySet(models.QuerySet["Grant"]):
@@ -28,6 +39,21 @@ class GrantQuerySet(models.QuerySet["Grant"]):
     def in_force(self, at: datetime) -> Self:
         """Grants that are active at that time, whether or not anybody swept up."""
         return self.filter(state__in=("active", "scheduled"), starts_at__lte=at, ends_at__gt=at)
+
+    def usable_by(self, account_id: str, at: datetime) -> Self:
+        """Grants in force that the account may use then: by a seat, or as holder where there is no cohort."""
+        if not account_id:
+            return self.none()
+        seats = _seats_of(account_id).usable(at)
+        holds = Q(holder_id=account_id, cohort=None)
+        return self.in_force(at).filter(holds | Exists(seats.filter(grant=OuterRef("pk"))))
+
+    def seen_by(self, account_id: str) -> Self:
+        """Grants that the account holds or has a seat on."""
+        if not account_id:
+            return self.none()
+        seats = _seats_of(account_id).that_ever_opened()
+        return self.filter(Q(holder_id=account_id) | Exists(seats.filter(grant=OuterRef("pk"))))
 
     def covering(self, function: str) -> Self:
         """Grants that name a function."""

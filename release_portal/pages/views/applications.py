@@ -45,6 +45,7 @@ from release_portal.access.applications import (
 )
 from release_portal.access.completeness import missing_from
 from release_portal.access.models import AgreementVersion, Application
+from release_portal.access.people.teams import Team
 from release_portal.access.programmes.services import programme_in_force
 from release_portal.access.refusals import REASONS
 from release_portal.audit.lookups import events_about
@@ -62,6 +63,7 @@ from release_portal.pages.forms.applications import AnswerForm, ApplyForm, Withd
 from release_portal.pages.forms.base import ServiceForm
 from release_portal.pages.paging import page_of
 from release_portal.pages.reviewing import standing_of
+from release_portal.pages.teams import summary_of_application
 from release_portal.registry.models import ModelSize
 
 AUTOSAVE = "autosave"
@@ -186,7 +188,7 @@ def _apply_page(
     seen: str = "",
     status: int = 200,
 ) -> HttpResponse:
-    context = {
+    context: dict[str, Any] = {
         **showing.size_frame(request.actor, size, "apply", at=at),
         **_draft_context(request, size, form, at),
         "form": form,
@@ -195,6 +197,7 @@ def _apply_page(
         "changes": _changes(seen, agreement),
         "renews": grant_to_renew(request.actor, size, str(form["renews"].value() or "")[:20].replace("\x00", "")),
     }
+    context["team"] = summary_of_application(request.actor, context["draft"], at) if context["draft"] else None
     return render(request, "applications/apply.html", context, status=status)
 
 
@@ -284,6 +287,7 @@ def _application_page(
         "may_save": "save" in offered,
         "lapses_at": lapses_at(shown) if shown.state in APPLICATION.command("lapse").sources else None,
         "appeals": appeals_of_application(actor, shown, at),
+        "team": summary_of_application(actor, shown, at) if shown.seats.exists() or Team(shown).wish() else None,
         "refusal": REASONS.get(shown.decision_code),
         "may_apply_again": not forms and bool(apply_decision(actor, shown.size)),
         "apply_again_url": showing.address("apply", shown.size),

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from release_portal.access.grant_rules import CONFIRM_WITHIN, GRANT, may_read_every_grant
 from release_portal.access.lookups import grant_for, grants_for, waiting_first
 from release_portal.access.models import Grant
+from release_portal.access.people.lookups import own_seats
 from release_portal.access.revocations import decide_revoking, open_proposal, propose_revocation, revoke_grant
 from release_portal.access.services import (
     confirm_suspension,
@@ -39,6 +40,7 @@ from release_portal.pages.forms.base import ServiceForm
 from release_portal.pages.forms.grants import ConfirmForm, LiftForm, ProposeForm, RevokeForm, SurrenderForm, SuspendForm
 from release_portal.pages.paging import filter_text, page_of
 from release_portal.pages.receipts import receipts_of
+from release_portal.pages.teams import row_of_seat, summary_of_grant
 from release_portal.pages.words import FUNCTIONS, state_pill, state_word
 
 FORMS: dict[str, type[ServiceForm]] = {
@@ -56,7 +58,9 @@ def grants(request: PortalRequest) -> HttpResponse:
     """What the reader holds."""
     at = now()
     held = grants_for(request.actor).filter(holder_id=int(request.actor.id))
-    return render(request, "grants/grants.html", {"rows": [card_of(request.actor, grant, at) for grant in held]})
+    seats = [row_of_seat(one, at) for one in own_seats(request.actor)]
+    rows = [card_of(request.actor, grant, at) for grant in held]
+    return render(request, "grants/grants.html", {"rows": rows, "seats": seats})
 
 
 @roles(*sorted(STAFF_ROLES))
@@ -166,6 +170,7 @@ def _grant_page(
         "proposal": open_proposal(shown),
         "appeals": appeals_of_grant(actor, shown, at),
         "receipts": receipts_of(actor, shown.pk),
+        "team": summary_of_grant(actor, shown, at),
         "renew_url": renew_url(actor, shown, at),
         "history": [showing.event_line(event) for event in events],
         "breadcrumbs": [_back(actor), {"label": shown.pk}],

@@ -58,6 +58,7 @@ from release_portal.pages.forms.reviews import (
 )
 from release_portal.pages.paging import page_of
 from release_portal.pages.reviewing import queue_row, voices_shown
+from release_portal.pages.teams import reviewed
 from release_portal.pages.words import state_pill
 
 DECIDING = ("approve", "ask", "refuse")
@@ -179,6 +180,7 @@ def _review_page(
         },
         "closed": next((decisions[name] for name in DECIDING if not decisions[name]), None),
         "risk": risk,
+        "team": reviewed(shown, at),
         "takes_two": needs_two(shown.state, risk.tier, step_of(shown, risk.tier).people),
         "lease": lease_on(shown, desk, at),
         "voices": voices_shown(shown, actor),

@@ -1,0 +1,1 @@
+"""Who else uses a grant: named team members, and the lab or class that a lead looks after."""

@@ -1,0 +1,48 @@
+"""By what somebody may use a size: grants that they hold, and seats on the grants of others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from release_portal.access.grant_rules import GrantFacts
+from release_portal.access.models import Grant, Seat
+from release_portal.core.actors import Actor
+from release_portal.registry.models import ModelSize
+
+
+@dataclass(frozen=True)
+class Carrier:
+    """A grant as one person may use it.
+
+    Args:
+        grant: the grant, whose quota is everybody's.
+        facts: the same for the policy: through a seat it may end earlier, or be stopped for this person alone.
+        seat: the seat by which it is used; None for the holder of a grant without a cohort.
+    """
+
+    grant: Grant
+    facts: GrantFacts
+    seat: Seat | None = None
+
+
+def carriers_of(actor: Actor, size: ModelSize) -> list[Carrier]:
+    """Return everything of the actor's that names the size, whatever state it is in; the queryset word for what may
+    be used now is `usable_by`, and a test holds the two together.
+    """
+    if not actor.is_person:
+        return []
+    held = Grant.objects.held_by(actor.id).filter(sizes=size, cohort=None)
+    own = [Carrier(grant, grant.facts()) for grant in held.prefetch_related("functions", "suspensions")]
+    return own + [Carrier(seat.grant, seat.facts(seat.grant), seat) for seat in _seats(actor, size) if seat.grant]
+
+
+def _seats(actor: Actor, size: ModelSize) -> list[Seat]:
+    """Return one seat for each grant, the last that was taken: an earlier one that ended says nothing beside it."""
+    found = Seat.objects.of_person(actor.id).that_ever_opened().filter(grant__sizes=size).order_by("-pk")
+    loaded = found.select_related("grant__cohort").prefetch_related(
+        "grant__functions", "grant__suspensions", "suspensions"
+    )
+    last: dict[str | None, Seat] = {}
+    for seat in loaded:
+        last.setdefault(seat.grant_id, seat)
+    return list(last.values())
