@@ -15,9 +15,11 @@ from release_portal.access.models import Application
 from release_portal.access.programmes.form_rules import new_questions, readable_by, shown_answer
 from release_portal.access.programmes.previews import own_preview
 from release_portal.access.programmes.programme_changes import step_words
-from release_portal.access.programmes.programme_rules import Programme
+from release_portal.access.programmes.programme_rules import FILE, Programme
 from release_portal.access.programmes.services import programme_facing, programme_of
+from release_portal.access.programmes.slots import attached_keys
 from release_portal.core.actors import Actor
+from release_portal.pages.forms.programme_questions import hint
 from release_portal.registry.models import ModelSize
 
 # Outcome of a line -> tone of its glyph and word.
@@ -42,7 +44,18 @@ def form_context(
         "failing": len(trace.failing),
         "moved_from": old if old.digest != programme.digest else None,
         "new_questions": new_questions(old, programme, said),
+        "slots": slots_shown(programme, said.purpose_code, draft),
     }
+
+
+def slots_shown(programme: Programme, purpose_code: str, draft: Application | None) -> list[dict[str, Any]]:
+    """Return the questions that a file answers, and whether one is attached; a file is put to a saved draft."""
+    attached = attached_keys(draft) if draft else frozenset()
+    return [
+        {"question": one, "hint": hint(one.why, one.readers), "is_attached": one.key in attached}
+        for one in programme.asked_of(purpose_code)
+        if one.kind == FILE
+    ]
 
 
 def check_row(code: str, asked: str, outcome: str, reason: str, change: str) -> dict[str, Any]:

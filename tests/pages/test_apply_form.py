@@ -11,7 +11,9 @@ from django.urls import reverse
 
 from release_portal.access.application_rules import Answers
 from release_portal.access.applications import save_application
+from release_portal.access.completeness import missing_from
 from release_portal.access.models import AgreementVersion, Application, EligibilityTrace
+from release_portal.access.programmes import slots
 from release_portal.access.programmes.programme_files import packaged_text
 from release_portal.ops.demo import DEMO
 from release_portal.ops.demo_applications import write_agreement
@@ -293,6 +295,25 @@ def test_T16_the_page_names_only_what_is_new_and_shows_the_old_answers(
     assert "answer_country" not in new
     assert 'value="FR" selected' in source
     assert "A question" in source
+
+
+# --- Files -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_question_that_a_file_answers_has_its_place_and_is_missing_until_one_is_attached(
+    client_of: ClientOf, world: World, at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slots, "_KEEPERS", [])
+    publish(world, ASKED_MORE.replace("kind: text\n    label: Where are", "kind: file\n    label: Where are"), at)
+    draft = save_application(world.actor("finn"), SERVED, answers(at), expected_version=0, at=at)
+    finn = client_of("finn")
+    page = finn.get(APPLY)
+    assert "Where are outputs kept? not attached yet" in shown(page)
+    assert 'name="answer_storage"' not in page.content.decode(), "a file is no field of the form"
+    assert [one.field for one in missing_from(draft, at=at)] == ["answer_storage"]
+    slots.register(lambda application: ["storage"] if application.pk == draft.pk else [])
+    assert "Where are outputs kept? attached" in shown(finn.get(APPLY))
+    assert missing_from(draft, at=at) == []
 
 
 # --- Reviewers -------------------------------------------------------------------------------------------------------

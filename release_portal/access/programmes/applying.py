@@ -22,6 +22,7 @@ from release_portal.access.programmes.form_rules import (
 )
 from release_portal.access.programmes.programme_rules import Programme
 from release_portal.access.programmes.services import bound, form_of, programme_facing, programme_in_force
+from release_portal.access.programmes.slots import attached_keys
 from release_portal.accounts.mail import is_mail_confirmed
 from release_portal.accounts.models import User
 from release_portal.core.errors import InvalidInput, NotNow
@@ -53,7 +54,7 @@ def form_problems(application: Application, at: datetime) -> list[Problem]:
     programme, answers = form_of(application, at), application.answers()
     day = (application.submitted_at or at).date()
     return [
-        *missing_answers(programme, answers),
+        *missing_answers(programme, answers, attached_keys(application)),
         *summary_problems(programme, answers),
         *end_problems(programme, answers.requested_end, day, field="requested_end"),
     ]
