@@ -5,7 +5,11 @@ from __future__ import annotations
 from celery import shared_task
 from django.db import close_old_connections
 
+from release_portal.access.agreements.reminders import remind_of_agreements
 from release_portal.access.applications import lapse_applications
+from release_portal.access.closing import ask_for_reports
+from release_portal.access.obligations.reminders import remind_of_obligations
+from release_portal.access.offers import lapse_offers
 from release_portal.access.people.sweeping import sweep_people
 from release_portal.access.reminders import remind_of_ends, remind_of_lapses
 from release_portal.access.services import expire_grants, lapse_suspensions
@@ -33,6 +37,10 @@ def sweep_grants() -> None:
     lapse_suspensions(SWEEPER, at=now())
     sweep_people(SWEEPER, at=now())
     remind_of_ends(at=now())
+    remind_of_agreements(at=now())
+    remind_of_obligations(at=now())
+    lapse_offers(SWEEPER, at=now())
+    ask_for_reports(at=now())
 
 
 @shared_task(name="portal.sweep_applications")

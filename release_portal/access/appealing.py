@@ -6,7 +6,7 @@ from datetime import datetime
 
 from release_portal.access.application_rules import GRANTED, REFUSED
 from release_portal.access.applications import path_of
-from release_portal.access.grant_rules import REVOKED, SURRENDERED
+from release_portal.access.grant_rules import CLOSED, REVOKED, SURRENDERED
 from release_portal.access.models import Application, Revocation, Suspension
 from release_portal.access.people.appealing import find_seat_suspension, restore_seat
 from release_portal.access.restoring import reopen_refused, restore_revoked, restore_suspended
@@ -106,7 +106,7 @@ def find_revocation(subject: str, at: datetime) -> Appealable | None:
         person=grant.holder,
         decided_by=took_part(*ids, holder_id=str(grant.holder_id)),
         decided_at=revocation.confirmed_at,
-        may_appeal=_yes() if grant.state == REVOKED else _gone(grant.state),
+        may_appeal=_yes() if grant.state in (REVOKED, CLOSED) else _gone(grant.state),
         path=f"/grants/{grant.pk}/",
     )
 

@@ -20,9 +20,10 @@ from release_portal.releases.ladder import LADDER, stage_of
 # Before the first save there is nothing: the matrix shows that as a state, no row ever stands in it.
 NEW = "new"
 DRAFT, SUBMITTED, NEEDS_INFO, SECOND_REVIEW = "draft", "submitted", "needs_info", "second_review"
+PENDING_TERMS = "pending_terms"
 GRANTED, REFUSED, WITHDRAWN, LAPSED = "granted", "refused", "withdrawn", "lapsed"
-STATES = (DRAFT, SUBMITTED, NEEDS_INFO, SECOND_REVIEW, GRANTED, REFUSED, WITHDRAWN, LAPSED)
-OPEN = frozenset({DRAFT, SUBMITTED, NEEDS_INFO, SECOND_REVIEW})
+STATES = (DRAFT, SUBMITTED, NEEDS_INFO, SECOND_REVIEW, PENDING_TERMS, GRANTED, REFUSED, WITHDRAWN, LAPSED)
+OPEN = frozenset({DRAFT, SUBMITTED, NEEDS_INFO, SECOND_REVIEW, PENDING_TERMS})
 # In these states a person of ours acts next.
 OURS = frozenset({SUBMITTED, SECOND_REVIEW})
 
@@ -55,6 +56,20 @@ APPLICATION = Lifecycle(
             "person who approves; a grant is made or its end moves",
         ),
         command(
+            "offer",
+            "submitted second_review",
+            PENDING_TERMS,
+            _REVIEWERS,
+            "an approval that adds terms; nothing is given before the applicant accepts them",
+        ),
+        command(
+            "accept_terms",
+            "pending_terms",
+            GRANTED,
+            "applicant",
+            "terms as they were shown; stage, conditions and signature are checked again, then the grant is made",
+        ),
+        command(
             "refuse",
             "submitted second_review",
             REFUSED,
@@ -64,12 +79,18 @@ APPLICATION = Lifecycle(
         command("reopen", "refused", SUBMITTED, "appeal", "the refusal was overturned; other people decide"),
         command(
             "withdraw",
-            "draft submitted needs_info second_review",
+            "draft submitted needs_info second_review pending_terms",
             WITHDRAWN,
             "applicant",
-            "at any time before the decision",
+            "at any time before the decision, or before the terms are accepted",
         ),
-        command("lapse", "draft needs_info", LAPSED, "system", "60 days without a save, or 30 without an answer"),
+        command(
+            "lapse",
+            "draft needs_info pending_terms",
+            LAPSED,
+            "system",
+            "60 days without a save, or 30 without an answer or an acceptance",
+        ),
     ),
 )
 
@@ -81,14 +102,18 @@ WRITE_SCOPE = "applications:write"
 # From this tier on two people must agree.
 TWO_PEOPLE_FROM = 2
 # Commands for which an application below that tier has one owner: the lead of its kind of grant.
-OWNED = frozenset({"ask", "vote", "approve", "refuse", "claim"})
+OWNED = frozenset({"ask", "vote", "approve", "offer", "refuse", "claim"})
 # Commands that nobody gives who belongs to the applicant's lab.
-IMPARTIAL = frozenset({"vote", "approve", "refuse", "claim"})
+IMPARTIAL = frozenset({"vote", "approve", "offer", "refuse", "claim"})
 
 WORKING_DAYS = {0: 5, 1: 5, 2: 10, 3: 20}
 DRAFT_IDLE, QUESTION_IDLE = timedelta(days=60), timedelta(days=30)
 # How long before an application lapses its applicant is told.
-LAPSE_NOTICES = {DRAFT: (timedelta(days=14), timedelta(days=3)), NEEDS_INFO: (timedelta(days=16), timedelta(days=3))}
+LAPSE_NOTICES = {
+    DRAFT: (timedelta(days=14), timedelta(days=3)),
+    NEEDS_INFO: (timedelta(days=16), timedelta(days=3)),
+    PENDING_TERMS: (timedelta(days=14), timedelta(days=3)),
+}
 
 LONGEST_TEXT, LONGEST_LINE = 5_000, 200
 WHEN = "%d %B %Y, %H:%M UTC"

@@ -10,7 +10,16 @@ from django.db.models import QuerySet
 from release_portal.access import application_rules as rules
 from release_portal.access.agreements.services import agreement_in_force, sign_agreement
 from release_portal.access.application_lookups import grant_to_renew, size_to_apply_for
-from release_portal.access.application_rules import APPLICATION, DRAFT, NEEDS_INFO, NEW, SUBMITTED, WITHDRAWN, Answers
+from release_portal.access.application_rules import (
+    APPLICATION,
+    DRAFT,
+    NEEDS_INFO,
+    NEW,
+    PENDING_TERMS,
+    SUBMITTED,
+    WITHDRAWN,
+    Answers,
+)
 from release_portal.access.completeness import missing_from
 from release_portal.access.models import AgreementVersion, Application, Grant
 from release_portal.access.programmes.applying import bind_form, hand_in
@@ -229,6 +238,7 @@ def answer_question(
 def withdraw_application(actor: Actor, application_id: str, *, expected_version: int, at: datetime) -> Application:
     """Take an application back before it is decided."""
     application = locked(actor, "withdraw", application_id, expected_version)
+    application.offers.waiting().update(ended_at=at, end_reason="application withdrawn")
     set_state(application, WITHDRAWN)
     record("application.withdrawn", actor=actor, subject=application_subject(application), at=at)
     return application
@@ -247,6 +257,7 @@ def lapse_applications(actor: Actor, *, at: datetime) -> int:
             application.purpose = application.affiliation = application.intended_use = ""
             application.summary = application.summary_withheld = ""
             application.form_answers = {}
+        application.offers.waiting().update(ended_at=at, end_reason="not accepted in time")
         set_state(application, rules.LAPSED)
         record("application.lapsed", actor=actor, subject=application_subject(application), at=at, data={"from": left})
         facts = {"application": application.pk, "size": application.size.name, "state": _LEFT[left]}
@@ -255,7 +266,11 @@ def lapse_applications(actor: Actor, *, at: datetime) -> int:
     return count
 
 
-_LEFT = {DRAFT: "stayed a draft", NEEDS_INFO: "waited for your answer"}
+_LEFT = {
+    DRAFT: "stayed a draft",
+    NEEDS_INFO: "waited for your answer",
+    PENDING_TERMS: "waited for you to accept its terms",
+}
 
 
 def idle_applications() -> QuerySet[Application]:
@@ -268,7 +283,9 @@ def idle_applications() -> QuerySet[Application]:
 def lapses_at(application: Application) -> datetime:
     """Return when an application that waits for its applicant lapses."""
     began = application.saved_at
-    if application.state == NEEDS_INFO:
+    if application.state == PENDING_TERMS and application.decided_at:
+        began = application.decided_at
+    elif application.state == NEEDS_INFO:
         began = next(one.asked_at for one in application.questions.all() if one.answered_at is None)
     return began + rules.idle_limit(application.state)
 

@@ -6,6 +6,9 @@ class AccessConfig(AppConfig):
 
     def ready(self) -> None:
         from release_portal.access import appealing, own_data
+        from release_portal.access.obligations.services import count_overdue
+        from release_portal.access.programmes.duties import register
 
         own_data.declare()
         appealing.declare()
+        register("obligations", count_overdue)

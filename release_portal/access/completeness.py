@@ -7,6 +7,7 @@ from datetime import datetime
 
 from release_portal.access.application_rules import Problem, missing
 from release_portal.access.models import Application
+from release_portal.access.obligations.services import overdue_duties
 from release_portal.access.people.cohort_rules import PROPOSED, Wish, day_problems
 from release_portal.access.programmes.applying import form_problems
 
@@ -30,4 +31,14 @@ def _cohort(application: Application, at: datetime) -> list[Problem]:
     return day_problems(Wish(wish.kind, wish.seats, wish.first_day, wish.last_day), at)
 
 
-CHECKS: tuple[Check, ...] = (_fields, form_problems, _cohort)
+def _duties(application: Application, at: datetime) -> list[Problem]:
+    """A grant is renewed when what it asks for was done."""
+    if application.renews is None:
+        return []
+    return [
+        Problem("renews", f"Hand in what is overdue on the page of the grant {duty.grant_id}: {duty.what}")
+        for duty in overdue_duties(application.renews, at)
+    ]
+
+
+CHECKS: tuple[Check, ...] = (_fields, form_problems, _cohort, _duties)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from release_portal.access.application_rules import Answers, Problem, functions_open, latest_end
+from release_portal.access.extra_terms import Term, both_sets, term_problems
 from release_portal.access.quota import Limits
 
 MOST = Limits(tokens_per_day=10_000_000, requests_per_minute=6_000, concurrent=256)
@@ -21,11 +22,13 @@ class Conditions:
         functions: all or some of what was asked for.
         last_day: not later than what was asked for.
         limits: quota of the grant.
+        terms: what the applicant must accept beyond the agreement before the grant counts.
     """
 
     functions: tuple[str, ...]
     last_day: date | None
     limits: Limits
+    terms: tuple[Term, ...] = ()
 
 
 def condition_problems(answers: Answers, stage: str, conditions: Conditions, *, at: datetime) -> list[Problem]:
@@ -40,7 +43,7 @@ def condition_problems(answers: Answers, stage: str, conditions: Conditions, *, 
         value, most = getattr(conditions.limits, name), getattr(MOST, name)
         if not 1 <= value <= most:
             problems.append(Problem(name, f"Choose a number from 1 to {most:,}."))
-    return problems
+    return problems + [Problem("terms", one.reason) for one in term_problems(conditions.terms, at=at)]
 
 
 def narrowest(one: Conditions, other: Conditions) -> Conditions:
@@ -52,7 +55,7 @@ def narrowest(one: Conditions, other: Conditions) -> Conditions:
         concurrent=min(one.limits.concurrent, other.limits.concurrent),
     )
     both = tuple(sorted(set(one.functions) & set(other.functions)))
-    return Conditions(both, min(days) if days else None, limits)
+    return Conditions(both, min(days) if days else None, limits, both_sets(one.terms, other.terms))
 
 
 def _day_problems(asked: date | None, day: date | None, at: datetime) -> list[Problem]:

@@ -10,10 +10,8 @@ from release_portal.core.actors import Actor
 from release_portal.core.decisions import Decision, allow, may_not, not_now
 from release_portal.core.lifecycle import Lifecycle, command
 
-SCHEDULED, ACTIVE, SUSPENDED, EXPIRED = "scheduled", "active", "suspended", "expired"
-SURRENDERED, REVOKED = "surrendered", "revoked"
-# The grant holds, and nothing new starts under it: a cohort without a lead.
-PAUSED = "paused"
+SCHEDULED, ACTIVE, PAUSED, SUSPENDED, EXPIRED = "scheduled", "active", "paused", "suspended", "expired"
+SURRENDERED, REVOKED, CLOSED = "surrendered", "revoked", "closed"
 
 # A grant always ends; renewal is a new decision.
 LONGEST_DAYS = 366
@@ -22,26 +20,55 @@ CONFIRM_WITHIN = timedelta(hours=72)
 
 GRANT = Lifecycle(
     "grant",
-    (SCHEDULED, ACTIVE, SUSPENDED, EXPIRED, SURRENDERED, REVOKED),
+    (SCHEDULED, ACTIVE, PAUSED, SUSPENDED, EXPIRED, SURRENDERED, REVOKED, CLOSED),
     (
-        command("suspend", "active scheduled", SUSPENDED, "duty_officer", "one officer; running work stops"),
+        command("pause", "active", PAUSED, "system", "a duty of the holder is overdue; a rule at use"),
+        command("resume", "paused", ACTIVE, "system", "the duty is done; at once, by the same rule"),
+        command("suspend", "active scheduled paused", SUSPENDED, "duty_officer", "one officer; running work stops"),
         command("confirm", "suspended", SUSPENDED, "duty_officer", "another officer than the one who suspended"),
         command("lift", "suspended", ACTIVE, "duty_officer", "another officer than the one who suspended"),
         command("lapse", "suspended", ACTIVE, "system", "72 hours without confirmation"),
-        command("expire", "active scheduled suspended", EXPIRED, "system", "the end is reached; also checked at use"),
         command(
-            "renew", "active scheduled", None, "access_lead partner_lead", "an approved application; from the old end"
+            "expire",
+            "active scheduled paused suspended",
+            EXPIRED,
+            "system",
+            "the end is reached; also checked at use",
         ),
         command(
+            "renew",
+            "active scheduled paused",
+            None,
+            "access_lead partner_lead system",
+            "an approved application, carried out when its terms are accepted; from the old end",
+        ),
+        command("engage", "active scheduled paused", None, "access_lead partner_lead", "writes rules of engagement"),
+        command(
+            "agree", "active scheduled paused", None, "safety_reviewer", "to them, not who wrote them; then they hold"
+        ),
+        command(
+            "disengage",
+            "active scheduled paused suspended",
+            None,
+            "access_lead partner_lead safety_reviewer",
+            "ends them, with a reason",
+        ),
+        command("amend", "active scheduled paused suspended", None, "access_lead partner_lead", "offers other terms"),
+        command("answer_terms", "active scheduled paused suspended", None, "holder", "accepts or declines them"),
+        command(
             "propose",
-            "active scheduled suspended",
+            "active scheduled paused suspended",
             SUSPENDED,
             "access_lead partner_lead",
             "a revocation, with a coded reason; suspended until a second person confirms, else it lapses",
         ),
         command("revoke", "suspended", REVOKED, "access_lead partner_lead", "another person than the one who proposed"),
-        command("reinstate", "suspended expired revoked", ACTIVE, "appeal", "an appeal was right; lost time is added"),
-        command("surrender", "active scheduled suspended", SURRENDERED, "holder", "the holder gives it up"),
+        command(
+            "reinstate", "suspended expired revoked closed", ACTIVE, "appeal", "an appeal was right; lost time is added"
+        ),
+        command("surrender", "active scheduled paused suspended", SURRENDERED, "holder", "the holder gives it up"),
+        command("report", "expired surrendered revoked", None, "holder", "what came of it, and what became of copies"),
+        command("close", "expired surrendered revoked", CLOSED, "access_lead partner_lead", "the report was looked at"),
     ),
 )
 
@@ -80,6 +107,25 @@ def decide_surrender(*, has_cohort: bool) -> Decision:
     return allow("alone", "No cohort works with this grant.", rule)
 
 
+# What a row can hold: paused is never written, so that doing the duty is enough to end it.
+STORED = tuple(state for state in GRANT.states if state != PAUSED)
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Why a grant rests until somebody does what is due; nothing of it is lost.
+
+    Args:
+        code: stable slug.
+        reason: sentence for people.
+        change: what ends it.
+    """
+
+    code: str
+    reason: str
+    change: str
+
+
 @dataclass(frozen=True)
 class GrantFacts:
     """What the policy needs to know of one grant.
@@ -93,6 +139,7 @@ class GrantFacts:
         suspended_reason: what the holder is told.
         pauses_at: from then on nothing new starts, since nobody leads the cohort.
         seat_id: the seat through which it is used; 0 for the holder of a grant without a cohort.
+        pauses: what rests the grant for the asker.
     """
 
     id: str
@@ -104,16 +151,18 @@ class GrantFacts:
     suspended_reason: str = ""
     pauses_at: datetime | None = None
     seat_id: int = 0
+    pauses: tuple[Pause, ...] = ()
 
 
 def state_at(grant: GrantFacts, at: datetime) -> str:
     """Return the state that counts at that time; an end holds even if nobody has swept it up."""
-    if grant.state in (EXPIRED, SURRENDERED, REVOKED):
+    if grant.state in (EXPIRED, SURRENDERED, REVOKED, CLOSED):
         return grant.state
     if at >= grant.ends_at:
         return EXPIRED
     if grant.state == SUSPENDED:
         return SUSPENDED
-    if grant.pauses_at is not None and at >= grant.pauses_at:
-        return PAUSED
-    return ACTIVE if at >= grant.starts_at else SCHEDULED
+    if at < grant.starts_at:
+        return SCHEDULED
+    has_no_lead = grant.pauses_at is not None and at >= grant.pauses_at
+    return PAUSED if grant.pauses or has_no_lead or grant.state == PAUSED else ACTIVE

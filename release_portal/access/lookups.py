@@ -5,14 +5,15 @@ The single answer and the list are built from the same table (`access.policy.TAB
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import combinations
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from release_portal.access.grant_rules import may_read_every_grant
-from release_portal.access.models import Grant, GrantFunction, Seat, Suspension
+from release_portal.access.models import Grant, GrantFunction, Obligation, Seat, Suspension
+from release_portal.access.pausing import duty_pauses, person_pauses
 from release_portal.access.people.carriers import Carrier, carriers_of
 from release_portal.access.policy import (
     GRANT_FUNCTIONS,
@@ -143,7 +144,7 @@ def _sizes() -> QuerySet[ModelSize]:
 
 
 def _facts(actor: Actor, size: ModelSize, at: datetime) -> tuple[Facts, list[Carrier]]:
-    carriers = carriers_of(actor, size)
+    carriers = _rested(actor, carriers_of(actor, size), at)
     restrictions = restrictions_on(size)
     facts = Facts(
         actor=actor,
@@ -156,6 +157,15 @@ def _facts(actor: Actor, size: ModelSize, at: datetime) -> tuple[Facts, list[Car
         ending=size.standing.ending,
     )
     return facts, carriers
+
+
+def _rested(actor: Actor, carriers: list[Carrier], at: datetime) -> list[Carrier]:
+    """Add what rests each: duties of the person who asks, and of the grant."""
+    if not carriers:
+        return []
+    mine = person_pauses(actor.account_id, at)
+    duties = duty_pauses([one.grant.pk for one in carriers], at)
+    return [replace(one, facts=replace(one.facts, pauses=mine + duties.get(one.grant.pk, ()))) for one in carriers]
 
 
 def _open_to(actor: Actor, action: Action, at: datetime) -> Q:
@@ -174,10 +184,13 @@ def _open_to(actor: Actor, action: Action, at: datetime) -> Q:
 
 
 def _granted(actor: Actor, action: Action, at: datetime, **more: str) -> Q:
+    if person_pauses(actor.account_id, at):
+        return Q(pk__in=())  # what rests a person rests each of their grants
     named = GrantFunction.objects.filter(grant=OuterRef("pk"), name=GRANT_FUNCTIONS[action])
     suspended = Hold.objects.open().filter(level=COHORT, size=OuterRef(OuterRef("pk")), cohort=OuterRef("kind"))
     grants = Grant.objects.usable_by(actor.id, at).filter(Exists(named), sizes=OuterRef("pk"), **more)
-    return Q(Exists(grants.exclude(Exists(suspended))))
+    resting = Obligation.objects.resting(at).filter(grant=OuterRef("pk"))
+    return Q(Exists(grants.exclude(Exists(suspended)).exclude(Exists(resting))))
 
 
 def _open_to_the_public(actor: Actor, action: Action, at: datetime) -> Q:

@@ -2,7 +2,7 @@
 
 from django.db.models import Q
 
-from release_portal.access.models import Cohort, EligibilityTrace, Seat
+from release_portal.access.models import CloseOut, Cohort, EligibilityTrace, GrantTerm, Obligation, Seat
 from release_portal.accounts.own_data import Holding, register
 
 
@@ -11,6 +11,7 @@ def declare() -> None:
     _declare_reviews()
     _declare_eligibility()
     _declare_people()
+    _declare_duties()
     register(
         Holding(
             "grants",
@@ -39,7 +40,37 @@ def declare() -> None:
             "Agreements that you signed",
             "To know to which text you agreed.",
             lambda user: user.signatures.all(),
-            ("agreement_id", "sha256", "at"),
+            ("agreement_id", "sha256", "at", "withdrawn_at", "withdrawn_reason"),
+        )
+    )
+
+
+def _declare_duties() -> None:
+    register(
+        Holding(
+            "grant_terms",
+            "Extra terms of your grants",
+            "To know what you accepted beyond the agreement.",
+            lambda user: GrantTerm.objects.filter(grant__holder=user),
+            ("grant_id", "code", "value"),
+        )
+    )
+    register(
+        Holding(
+            "obligations",
+            "Duties of your grants and what you handed in",
+            "To know what is owed; what you handed in is read by those who decide on your next application.",
+            lambda user: Obligation.objects.filter(grant__holder=user),
+            ("grant_id", "code", "what", "due_at", "state", "text", "link", "handed_in_at", "note", "waived_until"),
+        )
+    )
+    register(
+        Holding(
+            "close_outs",
+            "What you said at the end of your grants",
+            "To know what came of a grant and what became of copies.",
+            lambda user: CloseOut.objects.filter(grant__holder=user),
+            ("grant_id", "report", "disposal", "statement", "handed_in_at", "closed_at"),
         )
     )
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from release_portal.access.grant_rules import (
     ACTIVE,
+    CLOSED,
     EXPIRED,
     PAUSED,
     REVOKED,
@@ -259,6 +260,9 @@ def _opens(stage: str, action: Action) -> bool:
 def _no_grant(facts: Facts, action: Action) -> Decision:
     """Say which grant is missing, or what is wrong with the one that comes closest."""
     rule, stage = _rule(facts, action), stage_of(facts.stage)
+    paused = next((g for g in facts.grants if _would_carry(facts, g, action)), None)
+    if paused:
+        return _paused(paused, rule)
     for state, code, change in (
         (SUSPENDED, "grant_suspended", "It can be lifted by a duty officer, or you can appeal."),
         (PAUSED, "grant_paused", "It goes on when a deputy takes over the cohort."),
@@ -266,11 +270,13 @@ def _no_grant(facts: Facts, action: Action) -> Decision:
         (EXPIRED, "grant_expired", "Ask for a renewal, or apply again."),
         (REVOKED, "grant_revoked", "You can appeal."),
         (SURRENDERED, "grant_surrendered", "Apply again."),
+        (CLOSED, "grant_closed", "Apply again."),
     ):
-        grant = next((g for g in facts.grants if state_at(g, facts.at) == state), None)
+        # Duties were looked at above: what rests for them alone is spoken of as if it did not.
+        grant = next((g for g in facts.grants if state_at(replace(g, pauses=()), facts.at) == state), None)
         if grant:
             return may_not(code, _about(grant, state), rule, change)
-    if facts.grants and any(state_at(grant, facts.at) == ACTIVE for grant in facts.grants):
+    if any(state_at(grant, facts.at) in (ACTIVE, PAUSED) for grant in facts.grants):
         reason = f"Your grant for this size does not cover: {action.label}."
         return may_not("grant_scope", reason, rule, "Apply for an amendment of your grant.")
     audience = "partners with a partner grant" if stage.slug == "partner" else "researchers with an active grant"
@@ -282,6 +288,20 @@ def _no_grant(facts: Facts, action: Action) -> Decision:
     )
 
 
+def _would_carry(facts: Facts, grant: GrantFacts, action: Action) -> bool:
+    """Return whether only a pause stands between the grant and the action."""
+    needs_partner = TABLE[facts.stage][action] is Audience.PARTNERS
+    is_kind = grant.kind == "partner" or not needs_partner
+    is_named = GRANT_FUNCTIONS.get(action) in grant.functions
+    return is_kind and is_named and bool(grant.pauses) and state_at(grant, facts.at) == PAUSED
+
+
+def _paused(grant: GrantFacts, rule: str) -> Decision:
+    """Say not now, by the first duty that is overdue; what would change it is the holder's own act."""
+    first = grant.pauses[0]
+    return not_now(first.code, first.reason, rule, first.change)
+
+
 def _about(grant: GrantFacts, state: str) -> str:
     if state == SUSPENDED:
         return f"Your grant is suspended: {grant.suspended_reason or 'no reason given'}"
@@ -291,6 +311,8 @@ def _about(grant: GrantFacts, state: str) -> str:
         return f"Your grant starts on {grant.starts_at:%d %B %Y}."
     if state == REVOKED:
         return "Your grant was revoked."
+    if state == CLOSED:
+        return "Your grant has ended, and what came of it is reported."
     if state == SURRENDERED:
         return "You gave your grant up."
     return f"Your grant ended on {grant.ends_at:%d %B %Y}."

@@ -6,14 +6,18 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from release_portal.access.application_rules import DRAFT, LAPSE_NOTICES, NEEDS_INFO
+from release_portal.access.application_rules import DRAFT, LAPSE_NOTICES, NEEDS_INFO, PENDING_TERMS
 from release_portal.access.applications import WHEN, idle_applications, lapses_at, path_of
 from release_portal.access.grant_rules import ACTIVE, SCHEDULED
 from release_portal.access.models import Application, Grant
 from release_portal.notices.services import notify
 
 DAYS_BEFORE_END = (60, 14, 3)
-_WAITS = {DRAFT: "is still a draft", NEEDS_INFO: "waits for your answer"}
+_WAITS = {
+    DRAFT: "is still a draft",
+    NEEDS_INFO: "waits for your answer",
+    PENDING_TERMS: "waits for you to accept its terms",
+}
 
 
 @transaction.atomic

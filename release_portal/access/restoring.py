@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from release_portal.access import application_rules
 from release_portal.access.applications import WHEN, application_subject
 from release_portal.access.applications import path_of as application_path
-from release_portal.access.grant_rules import EXPIRED, GRANT, REVOKED, SUSPENDED
+from release_portal.access.grant_rules import CLOSED, EXPIRED, GRANT, REVOKED, SUSPENDED
 from release_portal.access.models import Application, Grant, Revocation, Suspension
 from release_portal.access.review_desk import largest_open, risk_facing
 from release_portal.access.revocation_rules import end_with_time_back
@@ -31,7 +31,9 @@ def restore_suspended(order: Order) -> Effect:
     """Lift a suspension that an appeal found wrong; when it was unfounded its time goes onto the end."""
     suspension = Suspension.objects.select_related("grant").get(pk=order.subject.rpartition(":")[2])
     grant = Grant.objects.select_for_update().get(pk=suspension.grant_id)
-    still_stopped = suspension.ended_at is None or (grant.state == EXPIRED and suspension.ended_at >= grant.ends_at)
+    still_stopped = suspension.ended_at is None or (
+        grant.state in (EXPIRED, CLOSED) and suspension.ended_at >= grant.ends_at
+    )
     until = order.at if still_stopped or suspension.ended_at is None else suspension.ended_at
     before = _facts(grant)
     _add_time(grant, suspension.at, until, order)
@@ -46,7 +48,7 @@ def restore_revoked(order: Order) -> Effect:
     """Give a revoked grant back; the time since it was stopped goes onto its end when the appeal was right in full."""
     revocation = Revocation.objects.select_related("suspension").get(pk=order.subject.rpartition(":")[2])
     grant = Grant.objects.select_for_update().get(pk=revocation.grant_id)
-    if grant.state != REVOKED:
+    if grant.state not in (REVOKED, CLOSED):
         raise _nothing_left(f"This grant is {grant.state}.")
     before = _facts(grant)
     _add_time(grant, revocation.suspension.at, order.at, order)
@@ -114,12 +116,15 @@ def _add_time(grant: Grant, stopped_at: datetime, until: datetime, order: Order)
 
 
 def _reinstated(grant: Grant, state: str, before: dict[str, str], order: Order) -> Effect:
-    if grant.state in (SUSPENDED, EXPIRED, REVOKED) and state != grant.state:
+    if grant.state in (SUSPENDED, EXPIRED, REVOKED, CLOSED) and state != grant.state:
         decision = GRANT.decide("reinstate", grant.state, {"appeal"})
         if not decision:
             raise error_of(decision)
+    if state != grant.state:
+        grant.closings.filter(voided_at=None).update(voided_at=order.at)
+        grant.ended_at = None
     grant.state, grant.version = state, grant.version + 1
-    grant.save(update_fields=["state", "version", "ends_at"])
+    grant.save(update_fields=["state", "version", "ends_at", "ended_at"])
     advance_epoch(grant_key(grant.pk))
     counts = grant.state_at(order.at)
     data = {"state": state, "version": grant.version, "ends_at": grant.ends_at.isoformat(), "appeal": order.appeal_id}

@@ -5,13 +5,21 @@ From tier 2 on each of these is one voice: the first waits in `second_review`, a
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
 
 from release_portal.access import application_rules as rules
-from release_portal.access.application_rules import GRANTED, NEEDS_INFO, QUESTION_IDLE, REFUSED, SECOND_REVIEW
+from release_portal.access.application_rules import (
+    GRANTED,
+    NEEDS_INFO,
+    PENDING_TERMS,
+    QUESTION_IDLE,
+    REFUSED,
+    SECOND_REVIEW,
+)
 from release_portal.access.applications import (
     WHEN,
     application_subject,
@@ -22,8 +30,11 @@ from release_portal.access.applications import (
     set_state,
 )
 from release_portal.access.conditions import Conditions, condition_problems, narrowest
-from release_portal.access.grant_rules import EXPIRED
+from release_portal.access.extra_terms import OFFER_LASTS, written
+from release_portal.access.grant_rules import CLOSED, EXPIRED
 from release_portal.access.models import Application, Grant, Question, ReviewVote
+from release_portal.access.obligations.services import check_settled
+from release_portal.access.offers import bind_terms, kept_at_renewal, offer_with_approval
 from release_portal.access.people.opening import open_team
 from release_portal.access.programmes.applying import condition_limits
 from release_portal.access.purposes import PURPOSES
@@ -73,7 +84,7 @@ def approve_application(
     """Approve with conditions: in one transaction the grant is made, or the end of the renewed one moves.
 
     From tier 2 on the first approval waits for another person's, and nothing is returned; the grant then gives what
-    both gave.
+    both gave. Where the approval adds terms, nothing is returned either: the grant waits for their acceptance.
 
     Args:
         actor: a decider who is not the applicant and not of the same lab.
@@ -88,31 +99,51 @@ def approve_application(
         InvalidInput: the conditions are wider than what was asked for.
     """
     application = _locked(actor, "approve", application_id, expected_version, at)
-    _check_stage(application)
-    _check_conditions(application, conditions, at)
+    check_stage(application)
+    check_conditions(application, conditions, at)
     note = note.strip()[: rules.LONGEST_TEXT]
     if _needs_two(application, at):
         _add_voice(actor, application, APPROVE, text=note, conditions=conditions, at=at)
         if _waits(actor, application, GRANTED, at):
             return None
         conditions = _agreed(application, conditions, desk_of(actor).reviewers)
-        _check_conditions(application, conditions, at)
+        check_conditions(application, conditions, at)
     return _grant(actor, application, conditions, note, at)
 
 
-def _grant(actor: Actor, application: Application, conditions: Conditions, note: str, at: datetime) -> Grant:
-    grant = _give(actor, application, conditions, at)
+def _grant(actor: Actor, application: Application, conditions: Conditions, note: str, at: datetime) -> Grant | None:
+    conditions = replace(conditions, terms=kept_at_renewal(application.renews, conditions.terms))
+    if conditions.terms:
+        _offer(actor, application, conditions, note, at)
+        return None
+    grant = give(actor, application, conditions, at)
+    bind_terms(grant, None, at=at, application=application)
     application.grant = grant
     open_team(actor, application, grant, at=at)
     _decide(actor, application, GRANTED, text=note, at=at)
     data = {"grant": grant.pk, "ends_at": grant.ends_at.isoformat(), "functions": sorted(set(conditions.functions))}
     record("application.approved", actor=actor, subject=application_subject(application), at=at, data=data)
-    _tell_approved(application, grant, conditions, at)
+    tell_approved(application, grant, conditions, at)
     return grant
 
 
-def _check_stage(application: Application) -> None:
-    """The stage may have moved since the application came in; what was open then may be closed now."""
+def _offer(actor: Actor, application: Application, conditions: Conditions, note: str, at: datetime) -> None:
+    """Approve under extra terms: the grant is made when the applicant accepts them, and not before."""
+    offer = offer_with_approval(actor, application, conditions, at=at)
+    _decide(actor, application, PENDING_TERMS, text=note, at=at)
+    data = {"digest": offer.digest, "terms": ", ".join(one.code for one in conditions.terms)}
+    record("application.offered", actor=actor, subject=application_subject(application), at=at, data=data)
+    facts = {
+        "terms": "\n".join(f"- {one.sentence}" for one in conditions.terms),
+        "until": f"{at + OFFER_LASTS:{WHEN}}",
+        "by": application.decided_by_name,
+        **_names(application),
+    }
+    notify(application.applicant, "application_terms", facts, at=at, path=path_of(application))
+
+
+def check_stage(application: Application) -> None:
+    """Refuse where the size takes no grants now; the stage may have moved since the application came in."""
     stage = application.size.standing.place
     if not rules.functions_open(stage.slug):
         raise NotNow(
@@ -123,7 +154,8 @@ def _check_stage(application: Application) -> None:
         )
 
 
-def _check_conditions(application: Application, conditions: Conditions, at: datetime) -> None:
+def check_conditions(application: Application, conditions: Conditions, at: datetime) -> None:
+    """Refuse what is wider than what was asked for, or not open now."""
     answers, stage = application.answers(), application.size.standing.stage
     for problem in [
         *condition_problems(answers, stage, conditions, at=at),
@@ -132,12 +164,14 @@ def _check_conditions(application: Application, conditions: Conditions, at: date
         raise InvalidInput(problem.reason, field=problem.field)
 
 
-def _give(actor: Actor, application: Application, conditions: Conditions, at: datetime) -> Grant:
+def give(actor: Actor, application: Application, conditions: Conditions, at: datetime) -> Grant:
+    """Make the grant of an approved application, or move the end of the one that it renews."""
     assert conditions.last_day is not None
     assert application.submitted_at is not None
     end, old = rules.end_of(conditions.last_day), application.renews
     reason = f"application {application.pk}"
-    if old is not None and old.state_at(at) != EXPIRED:
+    if old is not None and old.state_at(at) not in (EXPIRED, CLOSED):
+        check_settled(old, at)
         end = rules.renewed_end(old.ends_at, end, application.submitted_at)
         given = {"functions": conditions.functions, "limits": conditions.limits}
         return renew_grant(actor, old.pk, ends_at=end, reason=reason, at=at, **given)  # type: ignore[arg-type]
@@ -199,7 +233,7 @@ def end_lease(application: Application) -> None:
 
 def _by(actor: Actor, application: Application) -> str:
     """Return who decided, in which role; where two agreed, both."""
-    verdict = APPROVE if application.grant_id else REFUSE
+    verdict = APPROVE if application.grant_id or application.offers.exists() else REFUSE
     reviewers = desk_of(actor).reviewers
     agreed = [one for one in voices(application) if one.verdict == verdict and str(one.voter_id) in reviewers]
     if agreed:
@@ -254,6 +288,7 @@ def _given(conditions: Conditions) -> dict[str, Any]:
         "tokens_per_day": limits.tokens_per_day,
         "requests_per_minute": limits.requests_per_minute,
         "concurrent": limits.concurrent,
+        "terms": written(conditions.terms),
     }
 
 
@@ -305,7 +340,8 @@ def _names(application: Application) -> dict[str, str]:
     return {"application": application.pk, "size": application.size.name}
 
 
-def _tell_approved(application: Application, grant: Grant, conditions: Conditions, at: datetime) -> None:
+def tell_approved(application: Application, grant: Grant, conditions: Conditions, at: datetime) -> None:
+    """Tell the applicant what they hold."""
     limits = conditions.limits
     facts = {
         **_names(application),

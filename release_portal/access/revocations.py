@@ -86,6 +86,7 @@ def revoke_grant(actor: Actor, grant_id: str, *, reason: str, expected_version: 
     revocation.confirmed_by_id, revocation.confirmed_by_name, revocation.confirmed_at = actor.id, actor.name, at
     revocation.save(update_fields=["confirmed_by_id", "confirmed_by_name", "confirmed_at"])
     grant.suspensions.filter(ended_at=None).update(ended_at=at, ended_by_name=actor.name, end_reason="grant revoked")
+    grant.ended_at = at
     _set_state(grant, REVOKED)
     advance_epoch(grant_key(grant.pk))
     _record("grant.revoked", actor, grant, at, reason.strip(), code=revocation.code)
@@ -122,7 +123,7 @@ def _suspend(actor: Actor, grant: Grant, reason: str, at: datetime) -> Suspensio
 
 def _set_state(grant: Grant, state: str) -> None:
     grant.state, grant.version = state, grant.version + 1
-    grant.save(update_fields=["state", "version"])
+    grant.save(update_fields=["state", "version", "ended_at"])
 
 
 def _record(kind: str, actor: Actor, grant: Grant, at: datetime, reason: str, **data: str) -> None:

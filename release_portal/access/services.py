@@ -8,6 +8,8 @@ from datetime import datetime
 
 from django.db import transaction
 
+from release_portal.access.application_rules import WRITE_SCOPE
+from release_portal.access.engagement_rules import Act, inside_engagement
 from release_portal.access.grant_rules import (
     ACTIVE,
     CONFIRM_WITHIN,
@@ -119,23 +121,51 @@ def renew_grant(
 
 
 @transaction.atomic
-def suspend_grant(actor: Actor, grant_id: str, *, reason: str, expected_version: int, at: datetime) -> Suspension:
-    """Take a grant back for now: one officer, at once; work that it permits stops."""
+def suspend_grant(
+    actor: Actor,
+    grant_id: str,
+    *,
+    reason: str,
+    expected_version: int,
+    at: datetime,
+    act: Act | None = None,
+    further: str = "",
+) -> Suspension:
+    """Take a grant back for now: one officer, at once; work that it permits stops.
+
+    Args:
+        act: what the holder is said to have done, where the grant has rules of engagement.
+        further: why it is suspended although the act lies inside them.
+    """
     grant = _locked(actor, "suspend", grant_id, expected_version)
     if not reason.strip():
         raise InvalidInput("A reason is needed.", field="reason", change="Write what the holder shall read.")
+    clause = _inside(grant, act, further)
     before = grant.state
     _set_state(grant, SUSPENDED)
     suspension = Suspension.objects.create(
-        grant=grant, state_before=before, reason=reason.strip(), by_id=actor.id, by_name=actor.name, at=at
-    )
+        grant=grant, state_before=before, reason=reason.strip(), by_id=actor.id, by_name=actor.name, at=at,
+        engagement_clause=clause, further_reason=further.strip() if clause else "",
+    )  # fmt: skip
     advance_epoch(grant_key(grant.pk))
-    _record("grant.suspended", actor, grant, at, reason)
+    _record("grant.suspended", actor, grant, at, reason, **({"inside": clause} if clause else {}))
     run_withdrawn(grant, "suspended", at=at)
     facts = {"grant": grant.pk, "purpose": grant.purpose, "reason": suspension.reason}
     subject, path = f"{grant_subject(grant)}:suspension:{suspension.pk}", f"/grants/{grant.pk}/"
     notify_with_appeal(grant.holder, "grant_suspended", facts, subject=subject, at=at, path=path)
     return suspension
+
+
+def _inside(grant: Grant, act: Act | None, further: str) -> str:
+    """Return the clause inside which the act lies, or nothing; inside, a further reason is asked for, never refused."""
+    rules = grant.engagements.in_force(act.at).first() if act else None
+    verdict = inside_engagement(rules.facts(), act) if rules and act else None
+    if verdict is None or not verdict.is_inside:
+        return ""
+    if not further.strip():
+        change = "Say why the grant is suspended all the same; then it is, at once."
+        raise InvalidInput(verdict.sentence, field="further", code="inside_engagement", change=change)
+    return verdict.clause
 
 
 @transaction.atomic
@@ -191,6 +221,7 @@ def expire_grants(actor: Actor, *, at: datetime) -> int:
     for grant in Grant.objects.select_for_update().filter(state__in=states, ends_at__lte=at):
         _check(GRANT.decide("expire", grant.state, {actor.kind.value}))
         grant.suspensions.filter(ended_at=None).update(ended_at=at, ended_by_name=actor.name, end_reason="grant ended")
+        grant.ended_at = grant.ends_at
         _set_state(grant, EXPIRED)
         advance_epoch(grant_key(grant.pk))
         _record("grant.expired", actor, grant, at, "its end is reached")
@@ -206,6 +237,14 @@ def relations_of(actor: Actor, grant: Grant) -> frozenset[str]:
     own = {"holder"} if actor.is_person and actor.account_id == Team(None, grant).owner_id else set()
     roles = frozenset() if uses(actor, grant) else actor.roles  # nobody decides on a grant that they use
     return frozenset(own | set(roles) | ({"system"} if actor.is_system else set()))
+
+
+def relations_to_duties(actor: Actor, grant: Grant) -> frozenset[str]:
+    """Return the relations that count for what a grant asks; a token for applications does what its holder owes."""
+    if actor.scopes is None:
+        return relations_of(actor, grant)
+    is_own = actor.is_person and actor.id == str(grant.holder_id) and WRITE_SCOPE in actor.scopes
+    return frozenset({"holder"} if is_own else ())
 
 
 def decide_command(actor: Actor, grant: Grant, name: str) -> Decision:
@@ -226,6 +265,7 @@ def surrender_grant(actor: Actor, grant_id: str, *, reason: str, expected_versio
     """The holder gives a grant up; work that it permits stops, and only a new application opens the size again."""
     grant = _locked(actor, "surrender", grant_id, expected_version)
     grant.suspensions.filter(ended_at=None).update(ended_at=at, ended_by_name=actor.name, end_reason="grant given up")
+    grant.ended_at = at
     _set_state(grant, SURRENDERED)
     advance_epoch(grant_key(grant.pk))
     _record("grant.surrendered", actor, grant, at, reason.strip())
@@ -259,7 +299,7 @@ def _end_suspension(grant: Grant, suspension: Suspension, *, by_name: str, reaso
 
 def _set_state(grant: Grant, state: str) -> None:
     grant.state, grant.version = state, grant.version + 1
-    grant.save(update_fields=["state", "version", "ends_at"])
+    grant.save(update_fields=["state", "version", "ends_at", "ended_at"])
 
 
 def _record(kind: str, actor: Actor, grant: Grant, at: datetime, reason: str, **data: str | bool) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from django.db.models import Prefetch
 
 from release_portal.access.models import Grant
+from release_portal.access.pausing import pauses_on
 from release_portal.access.policy import Action, Facts, decide
 from release_portal.accounts.models import User
 from release_portal.accounts.roles import Role
@@ -51,7 +52,7 @@ def preview_move(size: ModelSize, target: str, at: datetime) -> dict[str, Any]:
     themselves is exact. The result is plain: it is stored with the proposal.
     """
     present, there = size.standing.place, stage_of(target)
-    askers = _askers(size)
+    askers = _askers(size, at)
     is_narrower = there.ordinal < present.ordinal
     return {
         "from": present.slug,
@@ -109,14 +110,15 @@ def _facts(size: ModelSize, at: datetime) -> Facts:
     )
 
 
-def _askers(size: ModelSize) -> list[Asker]:
+def _askers(size: ModelSize, at: datetime) -> list[Asker]:
     """Return every class of people whose decision can differ, and each holder of a grant for the size."""
     grants = Grant.objects.filter(sizes=size, holder__is_active=True).select_related("holder")
+    rows = Prefetch("holder__role_assignments", to_attr="role_rows")
+    held = list(grants.prefetch_related("functions", "suspensions", rows))
     holders: dict[int, tuple[User, list[Any]]] = {}
-    for grant in grants.prefetch_related(
-        "functions", "suspensions", Prefetch("holder__role_assignments", to_attr="role_rows")
-    ):
-        holders.setdefault(grant.holder_id, (grant.holder, []))[1].append(grant.facts())
+    pauses = pauses_on(held, at)
+    for grant in held:
+        holders.setdefault(grant.holder_id, (grant.holder, []))[1].append(grant.facts(pauses[grant.pk]))
     return [*_classes(frozenset(holders)), *(_holder(user, facts) for user, facts in holders.values())]
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from release_portal.access.agreements.rules import AGREEMENT
 from release_portal.access.application_rules import APPLICATION
 from release_portal.access.grant_rules import GRANT
+from release_portal.access.obligations.rules import OBLIGATION
 from release_portal.access.people.cohort_rules import COHORT
 from release_portal.access.people.seat_rules import SEAT
 from release_portal.appeals.rules import APPEAL
@@ -23,6 +25,8 @@ LIFECYCLES: tuple[Lifecycle, ...] = (
     GRANT,
     SEAT,
     COHORT,
+    AGREEMENT,
+    OBLIGATION,
     APPEAL,
     HOLD,
     REPORT,

@@ -13,6 +13,7 @@ from release_portal.core.actors import ANONYMOUS, Actor
 from release_portal.core.clock import now
 from release_portal.core.declare import PUBLIC, SIGNED_IN
 from release_portal.notices.lookups import unread_count
+from release_portal.pages.signing import terms_banner
 
 # Name of the address and its label; who sees an item is what its view declares, so menu and guard cannot differ.
 NAVIGATION = (
@@ -24,6 +25,7 @@ NAVIGATION = (
     ("detection", _("Detection")),
     ("review-queue", _("Review")),
     ("appeal-queue", _("Appeals")),
+    ("agreement-desk", _("Agreement")),
     ("staff-grants", _("All grants")),
     ("staff-mail", _("Mail")),
     ("report-queue", _("Reports")),
@@ -44,6 +46,7 @@ def page(request: HttpRequest) -> dict[str, Any]:
         "request_id": getattr(request, "request_id", ""),
         "nav_items": [_item(request, name, label) for name, label in NAVIGATION if is_open_to(actor, name)],
         "unread_notices": unread_count(actor),
+        "terms_banner": terms_banner(actor, now()),
         "notices_url": reverse("notices"),
         "account_items": [
             _item(request, "grants", gettext("Your grants")),
@@ -57,6 +60,7 @@ def page(request: HttpRequest) -> dict[str, Any]:
             _item(request, "policies", gettext("Release policies")),
             _item(request, "programmes", gettext("Programmes of access")),
             _item(request, "decisions", gettext("Decisions")),
+            _item(request, "agreements", gettext("Agreement")),
             _item(request, "report-misuse", gettext("Report misuse")),
             _item(request, "api-docs", gettext("API reference")),
             _item(request, "healthz", gettext("Status")),

@@ -1,4 +1,4 @@
-"""Addresses of applications, reviews and the agreement."""
+"""Addresses of applications and reviews."""
 
 from django.urls import path
 
@@ -14,7 +14,6 @@ urlpatterns = [
     path("programmes/<str:digest>/", programmes.programme, name="programme"),
     path("programmes/<str:digest>/publish/", programmes.publish, name="programme-publish"),
     path("programmes/<str:old>/to/<str:new>/", programmes.diff, name="programme-diff"),
-    path("agreements/<int:number>/", applications.agreement, name="agreement"),
     path("staff/applications/", reviews.queue, name="review-queue"),
     path("staff/applications/<str:application_id>/", reviews.review, name="review"),
     path("staff/applications/<str:application_id>/<str:name>/", reviews.command, name="review-command"),

@@ -45,6 +45,12 @@ _TONES = {
     "scheduled": "info",
     "stopped": "warn",
     "suspended": "bad",
+    "paused": "warn",
+    "effective": "good",
+    "pending_terms": "warn",
+    "handed_in": "info",
+    "returned": "warn",
+    "met": "good",
     "failed": "bad",
     "revoked": "bad",
     "submitted": "info",
@@ -57,7 +63,6 @@ _TONES = {
     "invited": "info",
     "joined": "good",
     "removed": "bad",
-    "paused": "warn",
 }
 _STATES: dict[str, Word] = {
     "queued": _("in progress"),
@@ -68,6 +73,16 @@ _STATES: dict[str, Word] = {
     "scheduled": _("scheduled"),
     "active": _("active"),
     "suspended": _("suspended"),
+    "paused": _("paused"),
+    "effective": _("in force"),
+    "closed": _("closed"),
+    "pending_terms": _("approved under terms that wait for acceptance"),
+    "open": _("to be done"),
+    "handed_in": _("handed in"),
+    "returned": _("given back"),
+    "met": _("done"),
+    "superseded": _("superseded"),
+    "retired": _("taken back"),
     "expired": _("expired"),
     "surrendered": _("surrendered"),
     "revoked": _("revoked"),
@@ -85,8 +100,6 @@ _STATES: dict[str, Word] = {
     "removed": _("removed"),
     "declined": _("declined"),
     "proposed": _("asked for"),
-    "paused": _("paused"),
-    "closed": _("closed"),
     "waiting": _("waiting"),
     "sent": _("sent"),
 }
@@ -103,4 +116,8 @@ def state_pill(state: str) -> dict[str, Any]:
 
 
 # An own application that waits for its writer, and what for.
-APPLICATION_STATES_OF_HOLDER = {"draft": _("Draft to finish"), "needs_info": _("Question to answer")}
+APPLICATION_STATES_OF_HOLDER = {
+    "draft": _("Draft to finish"),
+    "needs_info": _("Question to answer"),
+    "pending_terms": _("Terms to accept"),
+}

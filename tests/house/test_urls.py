@@ -100,6 +100,8 @@ TABLE: dict[str, tuple[str, str]] = {
         f"303: cleo {STAFF}; 401: anonymous; else 404",
         f"303: {DUTY}; 403: cleo ivy hal kim jo ada; 401: anonymous; else 404",
     ),
+    **dict.fromkeys(("grant-terms", "grant-closing", "grant-engagement"), (ABSENT, ABSENT)),  # no such command
+    "grant-duty": (ABSENT, ABSENT),
     "staff-grants": (FOR_STAFF, FOR_STAFF),
     "account": (SIGNED_IN, SIGNED_IN),
     "token-create": (TO_PAGE, "401: anonymous; else 400"),
@@ -139,11 +141,19 @@ TABLE: dict[str, tuple[str, str]] = {
     "applications": (SIGNED_IN, SIGNED_IN),
     "application": (ABSENT, ABSENT),
     "application-command": (ABSENT, ABSENT),
+    "agreements": (EVERYONE, EVERYONE),
     "agreement": ("404", "404"),
     "programmes": (EVERYONE, EVERYONE),
     **dict.fromkeys(("programme", "programme-diff"), ("404", "404")),
     "programme-new": (only("ivy hal", 200), only("ivy hal", 400)),
     "programme-publish": (only("ivy hal", 404), only("ivy hal", 404)),
+    "agreement-sign": (ABSENT, ABSENT),
+    "agreement-withdraw": ("401: anonymous; else 409", "401: anonymous; else 409"),  # none is in force here
+    "agreement-desk": (only("ivy ada", 200), only("ivy ada", 200)),
+    "agreement-draft-new": (only("ivy ada", 200), only("ivy ada", 400)),
+    "agreement-draft": (only("ivy ada", 404), only("ivy ada", 404)),
+    "agreement-draft-command": (only("ivy ada", 404), only("ivy ada", 404)),
+    "agreement-retire": (only("ivy ada", 404), only("ivy ada", 404)),
     "review-queue": (only(DESK, 200), only(DESK, 200)),
     "review": (only(DESK, 404), only(DESK, 404)),
     "review-command": (only(DESK, 404), only(DESK, 404)),
@@ -166,6 +176,15 @@ TABLE: dict[str, tuple[str, str]] = {
         (EVERYONE, "405"),
     ),
     **dict.fromkeys(("api-policy", "api-proposal", "api-decision", "api-programme"), ("404", "405")),
+    "api-agreements": (EVERYONE, "405"),
+    "api-agreement-version": ("404", "405"),
+    **dict.fromkeys(
+        (
+            "api-agreement-sign", "api-signature", "api-grant-terms", "api-grant-terms-answer", "api-grant-duties",
+            "api-grant-duty-hand-in", "api-grant-closing", "api-application-terms",
+        ),
+        ("401", "401"),
+    ),
     "api-size-evidence": (EVERYONE, "401"),
     **dict.fromkeys(
         (

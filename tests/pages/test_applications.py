@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
-from release_portal.access.agreements.services import agreement_in_force, publish_agreement
+from release_portal.access.agreements.services import agreement_in_force
 from release_portal.access.models import AgreementVersion, Application, Grant
 from release_portal.access.reviews import ask_applicant, refuse_application
 from release_portal.notices.models import MailOut, Notice
 from release_portal.ops.demo import DEMO
 from release_portal.ops.demo_applications import write_agreement
 from release_portal.releases.models import Standing
+from tests.services.agreeing import next_version
 from tests.services.applying import submit
 from tests.world import World
 
@@ -141,7 +142,7 @@ def test_an_agreement_that_changed_is_shown_with_what_changed_and_the_text_is_ke
 ) -> None:
     lou, form = client_of("lou"), form_of(world, at)
     text = agreement.text.replace("It is short so that you can read all of it; please do.", "It grew.")
-    newer = publish_agreement(world.actor("ivy"), text, effective_from=at, at=at)
+    newer = next_version(world, text, at=at)
     answer = lou.post(APPLY, form)
     page = answer.content.decode()
     assert answer.status_code == 409

@@ -62,17 +62,19 @@ def test_the_published_matrix() -> None:
         ("save", "draft", "applicant"),
         ("submit", "draft", "applicant"),
         ("answer", "needs_info", "applicant"),
-        *(("withdraw", state, "applicant") for state in ("draft", "submitted", "needs_info", "second_review")),
+        *(("withdraw", state, "applicant") for state in OPEN),
+        ("accept_terms", "pending_terms", "applicant"),
         *(("ask", "submitted", who) for who in REVIEWERS),
         *(("advise", state, who) for state in ("submitted", "needs_info", "second_review") for who in REVIEWERS),
         *(
             (name, state, who)
-            for name in ("claim", "vote", "approve", "refuse")
+            for name in ("claim", "vote", "approve", "offer", "refuse")
             for state in ("submitted", "second_review")
             for who in REVIEWERS
         ),
         ("lapse", "draft", "system"),
         ("lapse", "needs_info", "system"),
+        ("lapse", "pending_terms", "system"),
     }
     found = {
         (one.name, state, who)
@@ -86,8 +88,11 @@ def test_the_published_matrix() -> None:
 
 def test_T26_T41_only_a_person_who_decides_leads_to_granted() -> None:
     """T26, T41: neither the applicant nor time grants anything."""
-    assert [one.name for one in APPLICATION.commands if one.target == "granted"] == ["approve"]
-    assert APPLICATION.command("approve").by == set(REVIEWERS)
+    assert [one.name for one in APPLICATION.commands if one.target == "granted"] == ["approve", "accept_terms"]
+    assert [one.name for one in APPLICATION.commands if one.target == "pending_terms"] == ["offer"]
+    assert APPLICATION.command("accept_terms").sources == {"pending_terms"}, "only what people approved is accepted"
+    for name in ("approve", "offer"):
+        assert APPLICATION.command(name).by == set(REVIEWERS)
 
 
 def test_what_is_ended_stays_ended() -> None:
@@ -319,7 +324,7 @@ def test_the_system_only_lets_lapse() -> None:
         for state in STATES
         if decide_command(c.name, state, sweeper, "7", STAGE)
     }
-    assert found == {("lapse", "draft"), ("lapse", "needs_info")}
+    assert found == {("lapse", "draft"), ("lapse", "needs_info"), ("lapse", "pending_terms")}
 
 
 # --- The clock -------------------------------------------------------------------------------------------------------

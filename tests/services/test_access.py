@@ -16,9 +16,11 @@ from django.core.management import call_command
 from django.db import transaction
 
 from inference.contract import POLICY_KEY, QUEUE, Function, SamplingSettings
-from release_portal.access.grant_rules import GRANT, GrantFacts
+from release_portal.access.agreements.rules import GRACE
+from release_portal.access.grant_rules import GRANT, STORED, GrantFacts, Pause, state_at
 from release_portal.access.lookups import decisions_for, size_for, sizes_for
-from release_portal.access.models import Grant, GrantFunction
+from release_portal.access.models import AgreementVersion, Grant, GrantFunction, Obligation
+from release_portal.access.obligations.rules import PAUSE_AFTER
 from release_portal.access.policy import (
     GRANT_FUNCTIONS,
     NEEDS_WEIGHTS,
@@ -62,7 +64,18 @@ TIMES: dict[str, tuple[str, int, int]] = {
     "expired": ("expired", -1, 1),
     "surrendered": ("surrendered", -1, 1),
     "revoked": ("revoked", -1, 1),
+    "closed": ("closed", -1, 1),
+    "duty overdue": ("active", -1, 1),
+    "duty overdue for long": ("active", -1, 1),
+    "duty waived": ("active", -1, 1),
+    "terms in grace": ("active", -1, 1),
+    "terms lapsed": ("active", -1, 1),
+    "terms lapsed and suspended": ("suspended", -1, 1),
 }
+# How many days ago a duty was due, and whether it is waived now.
+DUTIES = {"duty overdue": (13, False), "duty overdue for long": (14, False), "duty waived": (14, True)}
+# How many days ago a material version took effect that nobody has signed.
+UNSIGNED = {"terms in grace": 29, "terms lapsed": 30, "terms lapsed and suspended": 31}
 KINDS = ("research", "partner")
 FUNCTIONS = (("generate",), ("detect", "weights"), ())
 # Only these can be carried by a grant; the others are asked with one choice of its functions.
@@ -130,6 +143,11 @@ def arrange(world: World, sizes: dict[str, ModelSize], case: Case) -> dict[str, 
     Revision.objects.update(is_current=has_weights)
     if case.grant == "none":
         return {}
+    if case.grant in UNSIGNED:
+        since = world.at - UNSIGNED[case.grant] * DAY
+        AgreementVersion.objects.create(
+            number=1, text="x", sha256="x", effective_from=since, published_by="x", published_at=since
+        )
     state, start, end = TIMES[case.grant]
     grants = {
         name: Grant(
@@ -147,7 +165,16 @@ def arrange(world: World, sizes: dict[str, ModelSize], case: Case) -> dict[str, 
     GrantFunction.objects.bulk_create(
         [GrantFunction(grant=grant, name=name) for grant in grants.values() for name in case.functions]
     )
+    if case.grant in DUTIES:
+        Obligation.objects.bulk_create([duty_of(grant, case, world.at) for grant in grants.values()])
     return grants
+
+
+def duty_of(grant: Grant, case: Case, at: datetime) -> Obligation:
+    """A duty of the grant, overdue by the days that the case names."""
+    days, is_waived = DUTIES[case.grant]
+    waiver = {"waived_at": at - DAY, "waived_until": at + DAY, "waiver_reason": "x"} if is_waived else {}
+    return Obligation(grant=grant, code="Q06", what="x", due_at=at - days * DAY, created_at=at, **waiver)
 
 
 def hold_of(size: ModelSize, restriction: Restriction, at: datetime) -> Hold:
@@ -173,15 +200,26 @@ def facts_of(actor: Actor, stage: str, case: Case, at: datetime) -> Facts:
     if case.grant != "none" and actor.is_person:
         state, start, end = TIMES[case.grant]
         functions = frozenset(case.functions)
-        grants = (GrantFacts(f"t8-{actor.name}", state, case.kind, functions, at + start * DAY, at + end * DAY),)
+        days = at + start * DAY, at + end * DAY
+        grants = (GrantFacts(f"t8-{actor.name}", state, case.kind, functions, *days, pauses=pauses_of(case)),)
     restrictions = (restriction,) if restriction else ()
     is_stopped = any(one.level == "R5" for one in restrictions)
     return Facts(actor, stage, is_stopped, has_weights, grants, at, restrictions)
 
 
-def test_T8_the_cases_are_complete() -> None:
+def pauses_of(case: Case) -> tuple[Pause, ...]:
+    """What rests the grants of the case; grace rests nothing."""
+    codes = ["terms_lapsed"] if UNSIGNED.get(case.grant, 0) >= GRACE.days else []
+    days, is_waived = DUTIES.get(case.grant, (0, False))
+    codes += ["obligation_overdue"] if days >= PAUSE_AFTER.days and not is_waived else []
+    return tuple(Pause(code, "", "") for code in codes)
+
+
+def test_T8_the_cases_are_complete(world: World, at: datetime) -> None:
     """A new grant state, function, kind or circumstance must come into the enumeration."""
-    assert {state for state, _, _ in TIMES.values()} == set(GRANT.states)
+    cleo, of_grants = world.actors["cleo"], [case for case in cases() if case.grant != "none"]
+    assert {state for state, _, _ in TIMES.values()} == set(STORED)
+    assert {state_at(facts_of(cleo, "partner", case, at).grants[0], at) for case in of_grants} == set(GRANT.states)
     assert {name for names in FUNCTIONS for name in names} == set(GRANT_FUNCTIONS.values())
     assert {kind for kind, _ in Grant._meta.get_field("kind").choices} == set(KINDS)
     assert set(GRANT_FUNCTIONS) == NEEDS_WEIGHTS
@@ -198,7 +236,8 @@ def test_T8_list_and_page_agree_with_the_rule(
 
     Seen to fail with `ends_at__gt` removed from `Grant.in_force`, with the scope check removed from `sizes_for`, with
     kind="partner" removed from `_open_to`, with `_switched_off`, `suspended` or `_open_to_the_public`
-    left out, and with the refusals in `decide` joined by `or`.
+    left out, with the refusals in `decide` joined by `or`, and with `person_pauses` or `resting` left out of
+    `_granted`.
     """
     askers = [world.actors[name] for name in PEOPLE]
     askers += [replace(world.actors["cleo"], scopes=scopes) for scopes in SCOPES[1:]]

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from release_portal.access.agreements.services import publish_agreement
 from release_portal.access.application_rules import due_after, end_of
 from release_portal.access.applications import (
     answer_question,
@@ -32,6 +31,7 @@ from release_portal.core.errors import InvalidInput, NotAllowed, NotNow, PortalE
 from release_portal.notices.models import Notice
 from release_portal.ops.demo import DEMO
 from release_portal.ops.demo_applications import write_agreement
+from tests.services.agreeing import next_version
 from tests.services.applying import answers, conditions, submit
 from tests.world import SERVED, World
 
@@ -359,7 +359,7 @@ def test_T16_terms_that_change_while_it_waits_leave_what_was_signed(
     world: World, at: datetime, agreement: AgreementVersion
 ) -> None:
     sent = risky(world, at)
-    publish_agreement(world.actor("ivy"), "New terms.", effective_from=at, at=at)
+    next_version(world, "New terms.", at=at)
     approve(world, sent, at, "ivy")
     approve(world, sent, at, "ben")
     assert fresh(sent).agreement_hash == agreement.sha256

@@ -1,21 +1,30 @@
 """Grants with their usage, applications with their questions, agreement versions with their signatures."""
 
-from release_portal.access.models.agreements import AgreementVersion, Signature
+from release_portal.access.models.agreements import AgreementDraft, AgreementVersion, Signature
 from release_portal.access.models.applications import Application, Question, new_application_id
+from release_portal.access.models.closings import CloseOut
+from release_portal.access.models.engagements import Engagement
 from release_portal.access.models.grants import Grant, GrantFunction, Suspension, UsageDay, new_grant_id
+from release_portal.access.models.obligations import Obligation
 from release_portal.access.models.people import Cohort, Seat, SeatSuspension
 from release_portal.access.models.programmes import EligibilityTrace, ProgrammePublication, ProgrammeVersion
 from release_portal.access.models.reviews import Advice, ReviewVote
 from release_portal.access.models.revocations import Revocation
+from release_portal.access.models.terms import GrantTerm, TermsOffer
 
 __all__ = [
     "Advice",
+    "AgreementDraft",
     "AgreementVersion",
     "Application",
-    "EligibilityTrace",
+    "CloseOut",
     "Cohort",
+    "EligibilityTrace",
+    "Engagement",
     "Grant",
     "GrantFunction",
+    "GrantTerm",
+    "Obligation",
     "ProgrammePublication",
     "ProgrammeVersion",
     "Question",
@@ -25,6 +34,7 @@ __all__ = [
     "SeatSuspension",
     "Signature",
     "Suspension",
+    "TermsOffer",
     "UsageDay",
     "new_application_id",
     "new_grant_id",

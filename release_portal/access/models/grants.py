@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 
-from release_portal.access.grant_rules import ACTIVE, GRANT, SUSPENDED, GrantFacts, state_at
+from release_portal.access.grant_rules import ACTIVE, STORED, SUSPENDED, GrantFacts, Pause, state_at
 from release_portal.registry.models import ModelSize
 
 if TYPE_CHECKING:
@@ -70,13 +70,14 @@ class Grant(models.Model):
     )
     sizes = models.ManyToManyField(ModelSize, related_name="grants")
     purpose = models.TextField()
-    state = models.CharField(max_length=12, default=ACTIVE, choices=[(state, state) for state in GRANT.states])
+    state = models.CharField(max_length=12, default=ACTIVE, choices=[(state, state) for state in STORED])
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
     tokens_per_day = models.PositiveIntegerField()
     requests_per_minute = models.PositiveIntegerField()
     concurrent = models.PositiveIntegerField()
     version = models.PositiveIntegerField(default=1)
+    ended_at = models.DateTimeField(null=True)  # when it expired, was given up or revoked; the close-out counts from it
     created_at = models.DateTimeField()
 
     objects = GrantQuerySet.as_manager()
@@ -91,8 +92,12 @@ class Grant(models.Model):
     def __str__(self) -> str:
         return self.id
 
-    def facts(self) -> GrantFacts:
-        """Return what the policy needs to know; reads prefetched rows where there are any."""
+    def facts(self, pauses: tuple[Pause, ...] = ()) -> GrantFacts:
+        """Return what the policy needs to know; reads prefetched rows where there are any.
+
+        Args:
+            pauses: what rests it for whoever asks, from `pausing`.
+        """
         open_one = self.open_suspension
         return GrantFacts(
             id=self.id,
@@ -102,11 +107,12 @@ class Grant(models.Model):
             starts_at=self.starts_at,
             ends_at=self.ends_at,
             suspended_reason=open_one.reason if open_one else "",
+            pauses=pauses,
         )
 
-    def state_at(self, at: datetime) -> str:
-        """Return the state that counts at that time."""
-        return state_at(self.facts(), at)
+    def state_at(self, at: datetime, pauses: tuple[Pause, ...] = ()) -> str:
+        """Return the state that counts at that time; without pauses, what people and the clock made of it."""
+        return state_at(self.facts(pauses), at)
 
     @property
     def open_suspension(self) -> Suspension | None:
@@ -146,6 +152,8 @@ class Suspension(models.Model):
     ended_at = models.DateTimeField(null=True, blank=True)
     ended_by_name = models.CharField(max_length=150, blank=True)
     end_reason = models.TextField(blank=True)
+    engagement_clause = models.CharField(max_length=2, blank=True)  # the act lay inside the rules of engagement
+    further_reason = models.TextField(blank=True)  # why it was suspended all the same
 
     class Meta:
         db_table = "suspension"

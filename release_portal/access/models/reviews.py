@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q
 
 from release_portal.access.conditions import Conditions
+from release_portal.access.extra_terms import read
 from release_portal.access.models.applications import Application
 from release_portal.access.quota import Limits
 from release_portal.access.review_rules import VERDICTS
@@ -28,6 +29,7 @@ class ReviewVote(models.Model):
     tokens_per_day = models.PositiveIntegerField(default=0)
     requests_per_minute = models.PositiveIntegerField(default=0)
     concurrent = models.PositiveIntegerField(default=0)
+    terms = models.JSONField(default=list)
     at = models.DateTimeField()
 
     class Meta:
@@ -44,7 +46,7 @@ class ReviewVote(models.Model):
     def conditions(self) -> Conditions:
         """Return under which conditions the person approved."""
         limits = Limits(self.tokens_per_day, self.requests_per_minute, self.concurrent)
-        return Conditions(tuple(self.functions), self.last_day, limits)
+        return Conditions(tuple(self.functions), self.last_day, limits, read(self.terms))
 
 
 class Advice(models.Model):

@@ -41,17 +41,27 @@ class QuotaFacts(serializers.Serializer[Any]):
     starts_again_at = serializers.DateTimeField()
 
 
+class PauseFacts(serializers.Serializer[Any]):
+    """Why a grant rests, and what ends it."""
+
+    code = serializers.CharField()
+    reason = serializers.CharField()
+    change = serializers.CharField()
+
+
 class GrantFacts(serializers.Serializer[Any]):
     """What a researcher holds."""
 
     id = serializers.CharField()
     kind = serializers.ChoiceField(["research", "partner"])
     state = serializers.ChoiceField(GRANT.states, help_text="As it counts now.")
+    version = serializers.IntegerField(help_text="Send it with a close-out.")
     sizes = serializers.ListField(child=serializers.CharField())
     functions = serializers.ListField(child=serializers.CharField())
     purpose = serializers.CharField()
     starts_at = serializers.DateTimeField()
     ends_at = serializers.DateTimeField()
     suspension = serializers.CharField(allow_null=True, help_text="Why it is suspended.")
+    pauses = PauseFacts(many=True, help_text="What rests it; new jobs are refused until it is done.")
     limits = LimitFacts()
     today = QuotaFacts()

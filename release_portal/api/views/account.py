@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -9,8 +10,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from release_portal.access.application_rules import WRITE_SCOPE
+from release_portal.access.grant_rules import PAUSED
 from release_portal.access.lookups import grant_for, grants_for
 from release_portal.access.models import Grant
+from release_portal.access.pausing import pauses_on
 from release_portal.access.quota import day_end
 from release_portal.accounts.models import ApiToken
 from release_portal.api.base import TokenView
@@ -69,17 +72,20 @@ class OneGrant(GrantView):
 
 def facts_of(grant: Grant, at: datetime) -> dict[str, Any]:
     """Return a grant as it counts at a time."""
-    suspension = grant.open_suspension
+    suspension, pauses = grant.open_suspension, pauses_on([grant], at)[grant.pk]
+    state = grant.state_at(at, pauses)
     return {
         "id": grant.pk,
         "kind": grant.kind,
-        "state": grant.state_at(at),
+        "state": state,
+        "version": grant.version,
         "sizes": [size.slug for size in grant.sizes.all()],
         "functions": [function.name for function in grant.functions.all()],
         "purpose": grant.purpose,
         "starts_at": grant.starts_at,
         "ends_at": grant.ends_at,
         "suspension": suspension.reason if suspension else None,
+        "pauses": [asdict(pause) for pause in pauses] if state == PAUSED else [],
         "limits": limits_of(grant),
         "today": _today(grant, at),
     }

@@ -16,6 +16,7 @@ from release_portal.access.refusals import REASONS
 from release_portal.core.errors import InvalidInput
 from release_portal.pages.forms.applications import day_of
 from release_portal.pages.forms.base import ServiceForm
+from release_portal.pages.forms.grant_duties import add_term_fields, terms_of
 from release_portal.pages.words import FUNCTIONS
 
 
@@ -44,11 +45,14 @@ class ApproveForm(ServiceForm):
         super().__init__(*args, **kwargs)
         offered = [(name, FUNCTIONS[name]) for name in application.functions]
         self.fields["functions"].choices = offered  # type: ignore[attr-defined]
+        add_term_fields(self)
+        self.order_fields([name for name in self.fields if name not in ("note", "expected_version")])
 
     def conditions(self) -> Conditions:
         """Return what the decider gives."""
         limits = Limits(self._whole("tokens_per_day"), self._whole("requests_per_minute"), self._whole("concurrent"))
-        return Conditions(tuple(self.texts("functions")), day_of(self.text("last_day"), "last_day"), limits)
+        day = day_of(self.text("last_day"), "last_day")
+        return Conditions(tuple(self.texts("functions")), day, limits, terms_of(self))
 
     def _whole(self, name: str) -> int:
         written = self.text(name).replace(",", "").strip()

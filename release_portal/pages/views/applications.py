@@ -13,12 +13,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from model_cards.render import render_markdown
-from release_portal.access.agreements.services import (
-    agreement_before,
-    agreement_hashed,
-    agreement_in_force,
-    agreement_numbered,
-)
+from release_portal.access.activation import accept_terms
+from release_portal.access.agreements.services import agreement_hashed, agreement_in_force
 from release_portal.access.application_lookups import (
     apply_decision,
     grant_to_renew,
@@ -51,7 +47,7 @@ from release_portal.access.refusals import REASONS
 from release_portal.audit.lookups import events_about
 from release_portal.core.actors import Actor
 from release_portal.core.clock import now
-from release_portal.core.declare import public, signed_in
+from release_portal.core.declare import signed_in
 from release_portal.core.errors import NotFound, PortalError
 from release_portal.core.http import PortalRequest
 from release_portal.pages import showing
@@ -61,13 +57,14 @@ from release_portal.pages.applying import row_of
 from release_portal.pages.differences import changed_lines
 from release_portal.pages.forms.applications import AnswerForm, ApplyForm, WithdrawForm, initial_of
 from release_portal.pages.forms.base import ServiceForm
+from release_portal.pages.forms.grant_duties import AcceptTermsForm
 from release_portal.pages.paging import page_of
 from release_portal.pages.reviewing import standing_of
 from release_portal.pages.teams import summary_of_application
 from release_portal.registry.models import ModelSize
 
 AUTOSAVE = "autosave"
-FORMS: dict[str, type[ServiceForm]] = {"answer": AnswerForm, "withdraw": WithdrawForm}
+FORMS: dict[str, type[ServiceForm]] = {"accept_terms": AcceptTermsForm, "answer": AnswerForm, "withdraw": WithdrawForm}
 
 
 @signed_in
@@ -240,7 +237,9 @@ def _form(name: str, data: Any = None, **more: Any) -> ServiceForm:
 
 def _carry_out(actor: Actor, shown: Application, name: str, form: ServiceForm) -> None:
     given: dict[str, Any] = {"expected_version": form.version(), "at": now()}
-    if name == "answer":
+    if name == "accept_terms":
+        accept_terms(actor, shown.pk, form.accepted(), **given)  # type: ignore[attr-defined]
+    elif name == "answer":
         answer_question(actor, shown.pk, answer=form.text("answer"), **given)
     else:
         withdraw_application(actor, shown.pk, **given)
@@ -248,6 +247,7 @@ def _carry_out(actor: Actor, shown: Application, name: str, form: ServiceForm) -
 
 def _done(name: str) -> str:
     return {
+        "accept_terms": _("You have accepted the terms, and the grant is yours."),
         "answer": _("Your answer has arrived. The clock of the decision goes on."),
         "withdraw": _("Your application is withdrawn. You may apply again at any time."),
     }[name]
@@ -272,9 +272,10 @@ def _application_page(
     request: PortalRequest, shown: Application, bound: dict[str, ServiceForm] | None = None, status: int = 200
 ) -> HttpResponse:
     at, actor = now(), request.actor
-    offered = _offered(actor, shown)
+    offered, offer = _offered(actor, shown), shown.offers.waiting().first()
+    digest = offer.digest if offer else ""
     forms = {
-        name: (bound or {}).get(name) or _form(name, initial={"expected_version": shown.version})
+        name: (bound or {}).get(name) or _form(name, initial={"expected_version": shown.version, "digest": digest})
         for name in FORMS
         if name in offered
     }
@@ -284,6 +285,7 @@ def _application_page(
         **programme_facts(shown),
         "forms": forms,
         "standing": standing_of(shown, at),
+        "offer": offer,
         "may_save": "save" in offered,
         "lapses_at": lapses_at(shown) if shown.state in APPLICATION.command("lapse").sources else None,
         "appeals": appeals_of_application(actor, shown, at),
@@ -295,19 +297,3 @@ def _application_page(
         "breadcrumbs": [{"label": _("Applications"), "url": reverse("applications")}, {"label": shown.pk}],
     }
     return render(request, "applications/application.html", context, status=status)
-
-
-@public
-def agreement(request: PortalRequest, number: int) -> HttpResponse:
-    """The text of one version, with the hash to which signatures are bound."""
-    at = now()
-    shown = agreement_numbered(number, at=at)
-    older = agreement_before(shown)
-    context = {
-        "agreement": shown,
-        "html": render_markdown(shown.text),
-        "in_force": agreement_in_force(at),
-        "older": older,
-        "changes": changed_lines(older.text, shown.text) if older else [],
-    }
-    return render(request, "applications/agreement.html", context)

@@ -12,9 +12,11 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from release_portal.access.grant_rules import CONFIRM_WITHIN, GRANT, may_read_every_grant
+from release_portal.access.engagements import engagement_in_force
+from release_portal.access.grant_rules import CONFIRM_WITHIN, GRANT, PAUSED, Pause, may_read_every_grant
 from release_portal.access.lookups import grant_for, grants_for, waiting_first
 from release_portal.access.models import Grant
+from release_portal.access.pausing import pauses_on
 from release_portal.access.people.lookups import own_seats
 from release_portal.access.revocations import decide_revoking, open_proposal, propose_revocation, revoke_grant
 from release_portal.access.services import (
@@ -33,11 +35,14 @@ from release_portal.core.clock import now
 from release_portal.core.declare import roles, signed_in
 from release_portal.core.errors import NotFound, PortalError
 from release_portal.core.http import PortalRequest
+from release_portal.jobs.quotas import usage_of
 from release_portal.pages import showing
 from release_portal.pages.appealing import appeals_of_grant
 from release_portal.pages.applying import renew_url
 from release_portal.pages.forms.base import ServiceForm
+from release_portal.pages.forms.grant_duties import EngagedSuspendForm
 from release_portal.pages.forms.grants import ConfirmForm, LiftForm, ProposeForm, RevokeForm, SurrenderForm, SuspendForm
+from release_portal.pages.grant_duties import duties_of, sizes_of
 from release_portal.pages.paging import filter_text, page_of
 from release_portal.pages.receipts import receipts_of
 from release_portal.pages.teams import row_of_seat, summary_of_grant
@@ -69,9 +74,10 @@ def staff_grants(request: PortalRequest) -> HttpResponse:
     at = now()
     state, holder = filter_text(request, "state"), filter_text(request, "holder")
     page = page_of(request, _found(waiting_first(grants_for(request.actor)), state, holder, at))
+    pauses = pauses_on(page, at)
     context = {
         "page_obj": page,
-        "rows": [row_of(grant, at) for grant in page],
+        "rows": [row_of(grant, at, pauses[grant.pk]) for grant in page],
         "states": [(slug, state_word(slug)) for slug in GRANT.states],
         "state_slug": state,
         "holder": holder,
@@ -83,7 +89,8 @@ def _found(found: QuerySet[Grant], state: str, holder: str, at: datetime) -> Que
     if holder:
         found = found.filter(Q(holder__username__icontains=holder) | Q(holder__email__icontains=holder))
     if state in GRANT.states:
-        wanted = [grant.pk for grant in found if grant.state_at(at) == state]
+        pauses = pauses_on(found, at)
+        wanted = [grant.pk for grant in found if grant.state_at(at, pauses[grant.pk]) == state]
         found = found.filter(pk__in=wanted)
     return found
 
@@ -91,7 +98,7 @@ def _found(found: QuerySet[Grant], state: str, holder: str, at: datetime) -> Que
 @signed_in
 def grant(request: PortalRequest, grant_id: str) -> HttpResponse:
     """One grant: what it opens, why it is suspended, and what may be done about it."""
-    return _grant_page(request, grant_for(request.actor, grant_id))
+    return grant_page(request, grant_for(request.actor, grant_id))
 
 
 @signed_in
@@ -103,7 +110,7 @@ def command(request: PortalRequest, grant_id: str, name: str) -> HttpResponse:
     address = reverse("grant", args=[shown.pk])
     if request.method != "POST":
         return showing.see_other(address)
-    form = _form(name, request.POST)
+    form = _form(shown, name, request.POST)
     try:
         _carry_out(request.actor, shown, name, form)
     except PortalError as error:
@@ -112,7 +119,10 @@ def command(request: PortalRequest, grant_id: str, name: str) -> HttpResponse:
     return showing.see_other(address)
 
 
-def _form(name: str, data: Any = None, **more: Any) -> ServiceForm:
+def _form(shown: Grant, name: str, data: Any = None, **more: Any) -> ServiceForm:
+    """A grant with rules of engagement asks more of who suspends it."""
+    if name == "suspend" and engagement_in_force(shown, now()) is not None:
+        return EngagedSuspendForm(data, auto_id="id_suspend_%s", sizes=sizes_of(shown), **more)
     return FORMS[name](data, auto_id=f"id_{name}_%s", **more)
 
 
@@ -125,13 +135,21 @@ def _carry_out(actor: Actor, shown: Grant, name: str, form: ServiceForm) -> None
     if name == "revoke":
         revoke_grant(actor, shown.pk, **given)
     elif name == "suspend":
-        suspend_grant(actor, shown.pk, **given)
+        suspend_grant(actor, shown.pk, **given, **_engaged(shown, form, given["at"]))
     elif name == "confirm":
         confirm_suspension(actor, shown.pk, **given)
     elif name == "surrender":
         surrender_grant(actor, shown.pk, **given)
     else:
         lift_suspension(actor, shown.pk, **given, is_unfounded=form.ticked("unfounded"))
+
+
+def _engaged(shown: Grant, form: ServiceForm, at: datetime) -> dict[str, Any]:
+    """What is said to have been done, where the grant has rules of engagement."""
+    if not isinstance(form, EngagedSuspendForm):
+        return {}
+    usage = usage_of(f"grant:{shown.pk}", at)
+    return {"act": form.act(usage.tokens + usage.reserved, at), "further": form.text("further")}
 
 
 def _done(name: str) -> str:
@@ -150,7 +168,7 @@ def _refused(request: PortalRequest, shown: Grant, name: str, form: ServiceForm,
     if name not in _offered(request.actor, fresh):
         raise error
     form.refuse(error, expected_version=fresh.version)
-    return _grant_page(request, fresh, {name: form}, error.status)
+    return grant_page(request, fresh, {name: form}, error.status)
 
 
 def _offered(actor: Actor, shown: Grant) -> list[str]:
@@ -158,13 +176,15 @@ def _offered(actor: Actor, shown: Grant) -> list[str]:
     return [command.name for command in available if command.name in FORMS]
 
 
-def _grant_page(
+def grant_page(
     request: PortalRequest, shown: Grant, bound: dict[str, ServiceForm] | None = None, status: int = 200
 ) -> HttpResponse:
+    """Return the page of a grant, with forms that were refused in place of fresh ones."""
     at, actor = now(), request.actor
     events = events_about(grant_subject(shown))
     context = {
         **card_of(actor, shown, at),
+        **duties_of(actor, shown, bound or {}, at),
         "commands": [_command(actor, shown, name, (bound or {}).get(name)) for name in _offered(actor, shown)],
         "suspensions": shown.suspensions.all(),
         "proposal": open_proposal(shown),
@@ -182,7 +202,7 @@ def _command(actor: Actor, shown: Grant, name: str, bound: ServiceForm | None) -
     """A form for the command, or the reason in place of one that would only be refused."""
     decide = decide_revoking if name in ("propose", "revoke") else decide_command
     decision = decide(actor, shown, name)
-    form = bound or _form(name, initial={"expected_version": shown.version})
+    form = bound or _form(shown, name, initial={"expected_version": shown.version})
     return {"name": name, "form": form, "decision": None if decision or bound else decision}
 
 
@@ -192,13 +212,14 @@ def _back(actor: Actor) -> dict[str, str]:
     return {"label": _("Your grants"), "url": reverse("grants")}
 
 
-def row_of(shown: Grant, at: datetime) -> dict[str, Any]:
-    """Return a grant as a row: its state at the time, and when an unconfirmed suspension lapses."""
-    suspension = shown.open_suspension
+def row_of(shown: Grant, at: datetime, pauses: tuple[Pause, ...]) -> dict[str, Any]:
+    """Return a grant as a row: its state at the time, what rests it, and when an unconfirmed suspension lapses."""
+    suspension, state = shown.open_suspension, shown.state_at(at, pauses)
     is_waiting = suspension is not None and suspension.confirmed_at is None
     return {
         "grant": shown,
-        "state": state_pill(shown.state_at(at)),
+        "state": state_pill(state),
+        "pauses": pauses if state == PAUSED else (),
         "suspension": suspension,
         "lapses_at": suspension.at + CONFIRM_WITHIN if suspension and is_waiting else None,
         "functions": [FUNCTIONS.get(function.name, function.name) for function in shown.functions.all()],
@@ -207,4 +228,5 @@ def row_of(shown: Grant, at: datetime) -> dict[str, Any]:
 
 def card_of(actor: Actor, shown: Grant, at: datetime) -> dict[str, Any]:
     """Return a grant with what is used of it today."""
-    return {**row_of(shown, at), "quota": showing.quota_of(actor, shown, at)}
+    pauses = pauses_on([shown], at)[shown.pk]
+    return {**row_of(shown, at, pauses), "quota": showing.quota_of(actor, shown, at)}

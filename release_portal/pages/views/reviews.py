@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from release_portal.access.application_lookups import application_to_review, applications_to_review
 from release_portal.access.application_rules import (
     OPEN,
+    PENDING_TERMS,
     REVIEWERS,
     SECOND_REVIEW,
     end_of,
@@ -23,6 +24,7 @@ from release_portal.access.application_rules import (
 from release_portal.access.applications import application_subject
 from release_portal.access.lookups import grants_for
 from release_portal.access.models import Application
+from release_portal.access.pausing import pauses_on
 from release_portal.access.refusals import REASONS
 from release_portal.access.review_desk import (
     Desk,
@@ -56,6 +58,7 @@ from release_portal.pages.forms.reviews import (
     RefuseForm,
     usual_conditions,
 )
+from release_portal.pages.grant_duties import holders_record
 from release_portal.pages.paging import page_of
 from release_portal.pages.reviewing import queue_row, voices_shown
 from release_portal.pages.teams import reviewed
@@ -138,6 +141,8 @@ def _carry_out(actor: Actor, shown: Application, name: str, form: ServiceForm) -
 def _done(name: str, state: str) -> str:
     if name in ("approve", "refuse") and state == SECOND_REVIEW:
         return _("Your review is kept. Another person must agree before it is decided.")
+    if state == PENDING_TERMS:
+        return _("The application is approved under terms; the applicant must accept them before anything is given.")
     return {
         "approve": _("The application is approved; the applicant holds the grant and is told."),
         "ask": _("The applicant is asked. The clock rests until the answer."),
@@ -171,6 +176,7 @@ def _review_page(
     risk = risk_facing(shown, desk.largest_open, at)
     others = applications_to_review(actor).filter(applicant_id=shown.applicant_id).exclude(pk=shown.pk)
     grants = grants_for(actor).filter(holder_id=shown.applicant_id)
+    pauses = pauses_on(grants, at)
     events = events_about(application_subject(shown))
     context = {
         **row_of(shown, at),
@@ -188,7 +194,8 @@ def _review_page(
         "renewal_end": _renewal_end(shown, at),
         "refusal": REASONS.get(shown.decision_code),
         "others": [row_of(one, at) for one in others],
-        "grants": [{"grant": one, "state": state_pill(one.state_at(at))} for one in grants],
+        "grants": [{"grant": one, "state": state_pill(one.state_at(at, pauses[one.pk]))} for one in grants],
+        **holders_record(shown, at),
         "history": [_event(event) for event in events],
         "breadcrumbs": [{"label": _("Applications to review"), "url": reverse("review-queue")}, {"label": shown.pk}],
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from release_portal.access.application_lookups import applications_to_review, own_applications
 from release_portal.access.grant_rules import CONFIRM_WITHIN
 from release_portal.access.lookups import grants_for, sizes_for
+from release_portal.access.obligations.lookups import obligations_to_look_at, own_duties
 from release_portal.access.policy import Action
 from release_portal.access.services import decide_command
 from release_portal.audit.lookups import public_events_about
@@ -22,6 +23,9 @@ from release_portal.pages.words import APPLICATION_STATES_OF_HOLDER as OWN
 from release_portal.releases.hold_rules import may_confirm
 from release_portal.releases.lookups import unconfirmed_holds
 
+# So long before its day a duty stands on the home page of who owes it.
+SOON = timedelta(days=30)
+
 
 def waiting_for(actor: Actor, *, at: datetime) -> list[Waiting]:
     """Return everything that waits for the actor, what ends soonest first."""
@@ -31,6 +35,7 @@ def waiting_for(actor: Actor, *, at: datetime) -> list[Waiting]:
         *_reports(actor),
         *_reviews(actor),
         *_own_applications(actor),
+        *_duties(actor, at),
         *governance_waiting(actor, at=at),
     ]
     return sorted(lines, key=lambda line: (line.until is None, line.until.timestamp() if line.until else 0.0))
@@ -71,6 +76,15 @@ def _own_applications(actor: Actor) -> Iterator[Waiting]:
     for application in own_applications(actor).filter(state__in=OWN)[:MOST_OF_A_KIND]:
         url = reverse("application", args=[application.pk])
         yield Waiting(str(OWN[application.state]), application.size.name, url, None)
+
+
+def _duties(actor: Actor, at: datetime) -> Iterator[Waiting]:
+    """What a holder owes soon, and what was handed in and waits for a lead."""
+    for duty in own_duties(actor, due_by=at + SOON, at=at)[:MOST_OF_A_KIND]:
+        yield Waiting(_("Duty of a grant"), duty.what, reverse("grant", args=[duty.grant_id]), duty.due_at)
+    for duty in obligations_to_look_at(actor)[:MOST_OF_A_KIND]:
+        title = _("%(name)s: %(what)s") % {"name": duty.grant.holder.name, "what": duty.what}
+        yield Waiting(_("Duty to look at"), title, reverse("grant", args=[duty.grant_id]), None)
 
 
 def changes_for(actor: Actor, *, at: datetime) -> list[AuditEvent]:

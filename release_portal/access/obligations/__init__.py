@@ -1,0 +1,1 @@
+"""What holders owe for their grants: dated duties, handed in and looked at."""

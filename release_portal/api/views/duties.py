@@ -1,0 +1,154 @@
+"""What a grant asks of its holder: terms, duties, close-out. A token hands in and accepts; it never looks or waives."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from release_portal.access.activation import accept_terms
+from release_portal.access.application_lookups import own_application
+from release_portal.access.application_rules import WRITE_SCOPE
+from release_portal.access.closing import report_closing
+from release_portal.access.extra_terms import OFFER_LASTS, Term
+from release_portal.access.lookups import grant_for
+from release_portal.access.models import Grant, Obligation, TermsOffer
+from release_portal.access.obligations.lookups import obligation_of, obligations_of
+from release_portal.access.obligations.rules import is_overdue
+from release_portal.access.obligations.services import hand_in
+from release_portal.access.offers import answer_offer, every_term_of, waiting_offer
+from release_portal.api.base import TokenView
+from release_portal.api.documented import documented
+from release_portal.api.serializers.applications import ApplicationFacts
+from release_portal.api.serializers.duties import (
+    AcceptTermsInput,
+    CloseOutFacts,
+    CloseOutInput,
+    DutyFacts,
+    DutyListFacts,
+    GrantTermsFacts,
+    HandInInput,
+    OfferFacts,
+    TermsAnswerInput,
+)
+from release_portal.core.errors import NotFound
+
+TAG = "grants"
+
+
+class DutyView(TokenView):
+    """What the addresses of a holder's duties share: the scope for applications."""
+
+    scopes = (WRITE_SCOPE,)
+
+
+class GrantTerms(DutyView):
+    """The extra terms of a grant."""
+
+    @documented("read_terms", GrantTermsFacts, tag=TAG, errors=(404,))
+    def get(self, request: Request, grant_id: str) -> Response:
+        """Return the terms that you accepted, and those that wait for you."""
+        return Response(_terms(grant_for(self.actor, grant_id), self.at))
+
+
+class TermsAnswer(DutyView):
+    """Answer terms that wait."""
+
+    @documented("answer_terms", GrantTermsFacts, tag=TAG, body=TermsAnswerInput, is_keyed=True, errors=(404,))
+    def post(self, request: Request, grant_id: str) -> Response:
+        """Accept terms, bound to their digest, or decline them; declining changes nothing."""
+        return self.once(lambda _key: self._answered(grant_for(self.actor, grant_id)))
+
+    def _answered(self, grant: Grant) -> Response:
+        values = self.sent(TermsAnswerInput)
+        answer_offer(self.actor, grant.pk, values["digest"], is_accepted=values["accept"], at=self.at)
+        return Response(_terms(grant_for(self.actor, grant.pk), self.at))
+
+
+class ApplicationTerms(DutyView):
+    """Terms of an approval."""
+
+    @documented("read_offer", OfferFacts, tag="applications", errors=(404,))
+    def get(self, request: Request, application_id: str) -> Response:
+        """Return the terms under which your application was approved, while they wait for you."""
+        offer = own_application(self.actor, application_id).offers.waiting().first()
+        if offer is None:
+            raise NotFound("No terms wait for you.", change="They do while the application is pending_terms.")
+        return Response(_offer(offer))
+
+    @documented(
+        "accept_terms", ApplicationFacts, tag="applications", body=AcceptTermsInput, is_keyed=True, errors=(404,)
+    )
+    def post(self, request: Request, application_id: str) -> Response:
+        """Accept the terms; everything is checked again, and the grant begins."""
+        return self.once(lambda _key: self._accept(own_application(self.actor, application_id).pk))
+
+    def _accept(self, application_id: str) -> Response:
+        values = self.sent(AcceptTermsInput)
+        version = values["expected_version"]
+        accept_terms(self.actor, application_id, values["digest"], expected_version=version, at=self.at)
+        return Response(ApplicationFacts(own_application(self.actor, application_id)).data)
+
+
+class Duties(DutyView):
+    """The duties of a grant."""
+
+    @documented("list_duties", DutyListFacts, tag=TAG, errors=(404,))
+    def get(self, request: Request, grant_id: str) -> Response:
+        """List what the grant asks of you, by the day on which it is due."""
+        found = [_duty(one, self.at) for one in obligations_of(self.actor, grant_id)]
+        return Response({"results": found})
+
+
+class HandIn(DutyView):
+    """Hand a duty in."""
+
+    @documented("hand_in", DutyFacts, tag=TAG, body=HandInInput, is_keyed=True, errors=(404,))
+    def post(self, request: Request, grant_id: str, pk: int) -> Response:
+        """Hand in what is due; a grant that rested for it works again at once."""
+        return self.once(lambda _key: self._hand_in(obligation_of(self.actor, grant_id, pk)))
+
+    def _hand_in(self, duty: Obligation) -> Response:
+        done = hand_in(self.actor, duty.pk, at=self.at, **self.sent(HandInInput))
+        return Response(_duty(done, self.at))
+
+
+class CloseOuts(DutyView):
+    """The close-out of a grant."""
+
+    @documented("report_closing", CloseOutFacts, tag=TAG, body=CloseOutInput, is_keyed=True, errors=(404,))
+    def post(self, request: Request, grant_id: str) -> Response:
+        """Say what came of a grant that has ended and what became of copies."""
+        return self.once(lambda _key: self._report(grant_for(self.actor, grant_id)))
+
+    def _report(self, grant: Grant) -> Response:
+        given = report_closing(self.actor, grant.pk, at=self.at, **self.sent(CloseOutInput))
+        return Response(CloseOutFacts(given).data)
+
+
+def _terms(grant: Grant, at: datetime) -> dict[str, Any]:
+    offer = waiting_offer(grant)
+    is_waiting = offer is not None and at < offer.offered_at + OFFER_LASTS
+    accepted = [_term(one) for one in every_term_of(grant)]
+    return dict(
+        GrantTermsFacts(
+            {"accepted": accepted, "offer": _offer(offer) if offer is not None and is_waiting else None}
+        ).data
+    )
+
+
+def _offer(offer: TermsOffer) -> dict[str, Any]:
+    terms = [_term(one) for one in offer.read()]
+    until = offer.offered_at + OFFER_LASTS
+    return dict(OfferFacts({"digest": offer.digest, "terms": terms, "reason": offer.reason, "until": until}).data)
+
+
+def _term(term: Term) -> dict[str, str]:
+    return {"code": term.code, "value": term.value, "sentence": term.sentence}
+
+
+def _duty(duty: Obligation, at: datetime) -> dict[str, Any]:
+    duty.is_overdue = is_overdue(duty.facts(), at)  # type: ignore[attr-defined]
+    return dict(DutyFacts(duty).data)
