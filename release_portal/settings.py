@@ -120,6 +120,9 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.text("REDIS_URL") or read_run(PORTAL_HOME).get("redis_url", "redis://127.0.0.1:6379/0")
 STORE_ROOT = env.path("STORE_ROOT", PORTAL_HOME / "store")
+# What applicants attach; never below anything that is served as a file.
+ATTACHMENT_ROOT = env.path("ATTACHMENT_ROOT", PORTAL_HOME / "attachments")
+ATTACHMENT_MAX_BYTES = env.integer("ATTACHMENT_MAX_BYTES", 10_000_000, least=1_000)
 # Tokens of prompt and completion that a worker holds for one request; the worker reads the same variable.
 SERVED_CONTEXT = env.integer("INFERENCE_CONTEXT", 2048, least=64)
 MODEL_CACHE = env.path("MODEL_CACHE", BASE_DIR / ".cache" / "models")
@@ -164,6 +167,14 @@ STATIC_ROOT = PORTAL_HOME / "static"
 WHITENOISE_USE_FINDERS = not PRODUCTION
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "attachments": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {
+            "location": ATTACHMENT_ROOT,
+            "file_permissions_mode": 0o600,
+            "directory_permissions_mode": 0o700,
+        },
+    },
     "staticfiles": {
         "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
         if PRODUCTION
@@ -173,6 +184,11 @@ STORAGES = {
 
 # Text fields are short; weights never arrive through a form.
 DATA_UPLOAD_MAX_MEMORY_SIZE = env.integer("MAX_BODY_BYTES", 1_000_000, least=1_000)
+# One file arrives with the address where applicants attach it; it stays in memory, so that no disk holds it unsealed.
+UPLOAD_MAX_BYTES = ATTACHMENT_MAX_BYTES + DATA_UPLOAD_MAX_MEMORY_SIZE
+UPLOAD_PATHS = r"^/(api/)?applications/[^/]+/attachments/$"
+FILE_UPLOAD_MAX_MEMORY_SIZE = UPLOAD_MAX_BYTES
+DATA_UPLOAD_MAX_NUMBER_FILES = 5
 CSRF_FAILURE_VIEW = "release_portal.pages.errors.csrf_failure"
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"

@@ -7,12 +7,14 @@ from django.db import close_old_connections
 
 from release_portal.access.agreements.reminders import remind_of_agreements
 from release_portal.access.applications import lapse_applications
+from release_portal.access.attachments.services import purge_attachments, sweep_left_behind
 from release_portal.access.closing import ask_for_reports
 from release_portal.access.obligations.reminders import remind_of_obligations
 from release_portal.access.offers import lapse_offers
 from release_portal.access.people.sweeping import sweep_people
 from release_portal.access.reminders import remind_of_ends, remind_of_lapses
 from release_portal.access.services import expire_grants, lapse_suspensions
+from release_portal.accounts.deletions import carry_out_deletions, erase_what_is_over
 from release_portal.celery import app
 from release_portal.core.actors import system_actor
 from release_portal.core.clock import now
@@ -48,7 +50,23 @@ def sweep_applications() -> None:
     """End applications that their applicants left lying, and tell them before."""
     close_old_connections()
     lapse_applications(SWEEPER, at=now())
+    purge_attachments(SWEEPER, at=now())
     remind_of_lapses(at=now())
+
+
+@shared_task(name="portal.sweep_files")
+def sweep_files() -> None:
+    """Remove bytes that an upload which failed left behind."""
+    close_old_connections()
+    sweep_left_behind(at=now())
+
+
+@shared_task(name="portal.delete_accounts")
+def delete_accounts() -> None:
+    """Delete accounts whose time to change their mind is over, and what was kept of deleted ones for long enough."""
+    close_old_connections()
+    carry_out_deletions(SWEEPER, at=now())
+    erase_what_is_over(at=now())
 
 
 @shared_task(name="portal.sweep_narrowings")
@@ -93,6 +111,8 @@ def seal_ended_jobs() -> None:
 app.conf.beat_schedule = {
     "sweep-grants": {"task": "portal.sweep_grants", "schedule": 60.0},
     "sweep-applications": {"task": "portal.sweep_applications", "schedule": 60.0},
+    "sweep-files": {"task": "portal.sweep_files", "schedule": 3600.0},
+    "delete-accounts": {"task": "portal.delete_accounts", "schedule": 3600.0},
     "sweep-narrowings": {"task": "portal.sweep_narrowings", "schedule": 60.0},
     "apply-sunsets": {"task": "portal.apply_sunsets", "schedule": 3600.0},
     "send-mail": {"task": "portal.send_mail", "schedule": 5.0},

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 
 from release_portal.access.application_rules import GRANTED, REFUSED
 from release_portal.access.applications import path_of
 from release_portal.access.grant_rules import CLOSED, REVOKED, SURRENDERED
-from release_portal.access.models import Application, Revocation, Suspension
+from release_portal.access.models import Application, Revocation, SeatSuspension, Suspension
 from release_portal.access.people.appealing import find_seat_suspension, restore_seat
 from release_portal.access.restoring import reopen_refused, restore_revoked, restore_suspended
 from release_portal.access.revocation_rules import took_part
+from release_portal.accounts.models import User
 from release_portal.appeals.handlers import Appealable, Effect, Handler, Order, register
 from release_portal.appeals.rules import REFUSAL, REVOCATION, SUSPENSION
 from release_portal.audit.models import AuditEvent
@@ -23,9 +25,30 @@ NO_PART = ("application.claimed", "application.advised")
 
 def declare() -> None:
     """Declare how each kind is found and carried out."""
-    register(Handler(REFUSAL, lambda key: key.startswith("application:"), find_refusal, reopen_refused))
-    register(Handler(SUSPENSION, lambda key: ":suspension:" in key, _find_stopped, _restore_stopped))
-    register(Handler(REVOCATION, lambda key: ":revocation:" in key, find_revocation, restore_revoked))
+    register(Handler(REFUSAL, lambda key: key.startswith("application:"), find_refusal, reopen_refused, refusals_of))
+    register(Handler(SUSPENSION, lambda key: ":suspension:" in key, _find_stopped, _restore_stopped, suspensions_of))
+    register(Handler(REVOCATION, lambda key: ":revocation:" in key, find_revocation, restore_revoked, revocations_of))
+
+
+def refusals_of(user: User) -> Iterator[str]:
+    """Yield the keys of the refusals of a person's applications."""
+    for pk in user.applications.filter(state=REFUSED).values_list("pk", flat=True):
+        yield f"application:{pk}"
+
+
+def suspensions_of(user: User) -> Iterator[str]:
+    """Yield the keys of the suspensions of a person's grants and seats."""
+    for pk, seat in SeatSuspension.objects.filter(seat__person=user).values_list("pk", "seat_id"):
+        yield f"seat:{seat}:suspension:{pk}"
+    for pk, grant in Suspension.objects.filter(grant__holder=user).values_list("pk", "grant_id"):
+        yield f"grant:{grant}:suspension:{pk}"
+
+
+def revocations_of(user: User) -> Iterator[str]:
+    """Yield the keys of the confirmed revocations of a person's grants."""
+    confirmed = Revocation.objects.filter(grant__holder=user).exclude(confirmed_at=None)
+    for pk, grant in confirmed.values_list("pk", "grant_id"):
+        yield f"grant:{grant}:revocation:{pk}"
 
 
 def _find_stopped(subject: str, at: datetime) -> Appealable | None:

@@ -36,6 +36,8 @@ APPLICATION = Lifecycle(
         command("start", "new", DRAFT, "applicant", "the stage takes applications; none is open for the same size"),
         command("save", "draft", None, "applicant", "at any time, complete or not"),
         command("submit", "draft", SUBMITTED, "applicant", "complete; the agreement in force is accepted"),
+        command("attach", "draft submitted needs_info", None, "applicant", "a file; at most 5 of 10 MB each"),
+        command("detach", "draft", None, "applicant", "what was sent stays with the application"),
         command("claim", "submitted second_review", None, _REVIEWERS, "not self; for 30 minutes, can be renewed"),
         command("advise", "submitted needs_info second_review", None, _REVIEWERS, "not self; counts for nothing"),
         command("ask", "submitted", NEEDS_INFO, _REVIEWERS, "not self; the clock rests"),

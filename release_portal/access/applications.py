@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
@@ -251,20 +252,35 @@ def lapse_applications(actor: Actor, *, at: datetime) -> int:
     for application in idle_applications().select_for_update(of=("self",)):
         if at < lapses_at(application):
             continue
-        _check_command("lapse", actor, application)
-        left = application.state
-        if left == DRAFT:  # nobody but the writer ever saw it, so nothing of it is kept
-            application.purpose = application.affiliation = application.intended_use = ""
-            application.summary = application.summary_withheld = ""
-            application.form_answers = {}
-        application.offers.waiting().update(ended_at=at, end_reason="not accepted in time")
-        set_state(application, rules.LAPSED)
-        record("application.lapsed", actor=actor, subject=application_subject(application), at=at, data={"from": left})
+        left = lapse_application(actor, application, at=at)
         facts = {"application": application.pk, "size": application.size.name, "state": _LEFT[left]}
         notify(application.applicant, "application_lapsed", facts, at=at, path=path_of(application))
         count += 1
     return count
 
+
+def lapse_application(actor: Actor, application: Application, *, at: datetime) -> str:
+    """End one application that waits for its applicant, in the caller's transaction; return the state that it left."""
+    _check_command("lapse", actor, application)
+    left = application.state
+    if left == DRAFT:  # nobody but the writer ever saw it, so nothing of it is kept
+        for column, empty in WRITTEN.items():
+            setattr(application, column, empty)
+    application.offers.waiting().update(ended_at=at, end_reason="not accepted in time")
+    set_state(application, rules.LAPSED)
+    record("application.lapsed", actor=actor, subject=application_subject(application), at=at, data={"from": left})
+    return left
+
+
+# What an applicant wrote in their own words, and what stands there when it is forgotten.
+WRITTEN: dict[str, Any] = {
+    "purpose": "",
+    "affiliation": "",
+    "intended_use": "",
+    "summary": "",
+    "summary_withheld": "",
+    "form_answers": {},
+}
 
 _LEFT = {
     DRAFT: "stayed a draft",

@@ -2,16 +2,35 @@
 
 from django.db.models import Q
 
+from release_portal.access.erasing import (
+    erase_applications,
+    erase_close_outs,
+    erase_duties,
+    erase_files,
+    erase_grants,
+    erase_seats,
+    erase_traces,
+    grants_in_force,
+    open_applications,
+    seats_in_force,
+)
 from release_portal.access.models import CloseOut, Cohort, EligibilityTrace, GrantTerm, Obligation, Seat
-from release_portal.accounts.own_data import Holding, register
+from release_portal.accounts.deletions import register_obstacles
+from release_portal.accounts.own_data import NOTHING_IS_KEPT, Holding, register
+
+_KEPT = "A decision about somebody rests on it, so it stays with the decision."
 
 
 def declare() -> None:
     """Declare grants, applications, signatures, and what reviewers wrote."""
+    register_obstacles("applications", open_applications)
+    register_obstacles("grants", grants_in_force)
+    register_obstacles("seats", seats_in_force)
     _declare_reviews()
     _declare_eligibility()
     _declare_people()
     _declare_duties()
+    _declare_papers()
     register(
         Holding(
             "grants",
@@ -19,6 +38,8 @@ def declare() -> None:
             "To know what you may use; kept as long as the record refers to them.",
             lambda user: user.grants.all(),
             ("id", "kind", "purpose", "state", "starts_at", "ends_at", "tokens_per_day", "created_at"),
+            kept="Three years after its end its purpose goes; size, times and decisions stay with the record.",
+            erase=erase_grants,
         )
     )
     register(
@@ -32,8 +53,13 @@ def declare() -> None:
                 "programme_id", "form_answers", "summary", "summary_withheld", "created_at", "submitted_at",
                 "decided_at", "decided_by_name", "decision_code", "decision_text",
             ),
+            kept="Drafts go. What was sent stays three years after its end, without your name; then your words go.",
+            erase=erase_applications,
         )
     )  # fmt: skip
+
+
+def _declare_papers() -> None:
     register(
         Holding(
             "signatures",
@@ -41,6 +67,18 @@ def declare() -> None:
             "To know to which text you agreed.",
             lambda user: user.signatures.all(),
             ("agreement_id", "sha256", "at", "withdrawn_at", "withdrawn_reason"),
+            kept="That somebody agreed to this text stays with the grant; without your name.",
+        )
+    )
+    register(
+        Holding(
+            "attachments",
+            "Files that you attached",
+            "Those who review the application read them; kept until a year after the decision or the end of the grant.",
+            lambda user: user.attachments.order_by("-uploaded_at"),
+            ("id", "application_id", "field_key", "name", "kind", "size", "sha256", "uploaded_at"),
+            kept=NOTHING_IS_KEPT,
+            erase=erase_files,
         )
     )
 
@@ -53,6 +91,7 @@ def _declare_duties() -> None:
             "To know what you accepted beyond the agreement.",
             lambda user: GrantTerm.objects.filter(grant__holder=user),
             ("grant_id", "code", "value"),
+            kept="They stay with the grant, without your name.",
         )
     )
     register(
@@ -62,6 +101,8 @@ def _declare_duties() -> None:
             "To know what is owed; what you handed in is read by those who decide on your next application.",
             lambda user: Obligation.objects.filter(grant__holder=user),
             ("grant_id", "code", "what", "due_at", "state", "text", "link", "handed_in_at", "note", "waived_until"),
+            kept="What you handed in goes three years after the grant ended; that it was owed stays with the grant.",
+            erase=erase_duties,
         )
     )
     register(
@@ -71,6 +112,8 @@ def _declare_duties() -> None:
             "To know what came of a grant and what became of copies.",
             lambda user: CloseOut.objects.filter(grant__holder=user),
             ("grant_id", "report", "disposal", "statement", "handed_in_at", "closed_at"),
+            kept="Your words go three years after the grant ended; what became of copies stays with the grant.",
+            erase=erase_close_outs,
         )
     )
 
@@ -83,6 +126,8 @@ def _declare_eligibility() -> None:
             "To be able to say later by which rules you were let in or not.",
             lambda user: EligibilityTrace.objects.filter(application__applicant=user),
             ("application_id", "programme_id", "evaluator", "outcome", "lines", "at"),
+            kept="It goes with your words, three years after the application ended.",
+            erase=erase_traces,
         )
     )
 
@@ -95,6 +140,7 @@ def _declare_reviews() -> None:
             "To know who decided on access, and why.",
             lambda user: user.review_votes.all(),
             ("application_id", "role", "verdict", "code", "text", "functions", "last_day", "at"),
+            kept=_KEPT,
         )
     )
     register(
@@ -104,6 +150,7 @@ def _declare_reviews() -> None:
             "Those who decide read it; it stays with the decision.",
             lambda user: user.advice_given.all(),
             ("application_id", "role", "text", "at"),
+            kept=_KEPT,
         )
     )
 
@@ -119,6 +166,8 @@ def _declare_people() -> None:
                 "id", "mail", "affiliation", "state", "invited_by_name", "invited_at", "joined_at", "ended_at",
                 "ended_by_name", "end_reason",
             ),
+            kept="That there was a seat, and its times, stay with the grant; address and affiliation go.",
+            erase=erase_seats,
         )
     )  # fmt: skip
     register(
@@ -128,5 +177,6 @@ def _declare_people() -> None:
             "To know who looks after them.",
             lambda user: Cohort.objects.filter(Q(lead=user) | Q(deputy=user)),
             ("grant_id", "kind", "seats", "state", "starts_at", "ends_at"),
+            kept="They stay with the grant, without your name.",
         )
     )

@@ -19,7 +19,9 @@ def actor_of(user: User | AnonymousUser) -> Actor:
 def actor_of_token(token: ApiToken) -> Actor:
     """Return the actor for an API token: its owner without any role, within the token's scopes.
 
-    Roles are left out on purpose: a token may read and generate, but it can never decide.
+    Roles are left out on purpose: a token may read and generate, but it can never decide. What a service does stands in
+    the record under its owner's account and both names.
     """
     person = actor_of(token.user)
-    return Actor(person.kind, person.id, person.name, frozenset(), frozenset(token.scopes))
+    name = f"{person.name}/{token.service}" if token.service else person.name
+    return Actor(person.kind, person.id, name, frozenset(), frozenset(token.scopes))

@@ -5,7 +5,8 @@ class AccountsConfig(AppConfig):
     name = "release_portal.accounts"
 
     def ready(self) -> None:
-        from release_portal.accounts.own_data import declare_accounts, declare_duty
+        from release_portal.accounts.holdings import declare_accounts, declare_duty, declare_own_data
 
         declare_accounts()
         declare_duty()
+        declare_own_data()

@@ -1,4 +1,4 @@
-"""User, RoleAssignment, DutyShift, ApiToken."""
+"""User, RoleAssignment, DutyShift, ApiToken, Look, Deletion."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Self
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 
+from release_portal.accounts.deletion_rules import ASKED, STATES
 from release_portal.accounts.roles import Role
 
 
@@ -88,10 +89,14 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
 
 
 class ApiToken(models.Model):
-    """A secret that acts for its owner within scopes; only its SHA-256 is kept."""
+    """A secret that acts for its owner within scopes; only its SHA-256 is kept.
+
+    A token of a service names the program that acts: the record says which of its owner's programs did it.
+    """
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_tokens")
     name = models.CharField(max_length=80)
+    service = models.CharField(max_length=40, blank=True)
     prefix = models.CharField(max_length=12)
     digest = models.CharField(max_length=64, unique=True)
     scopes = models.JSONField(default=list)
@@ -105,6 +110,11 @@ class ApiToken(models.Model):
     class Meta:
         db_table = "api_token"
         ordering = ["-created_at"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(service="") | models.Q(ends_at__isnull=False), name="service_token_ends"
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.prefix}... ({self.name})"
@@ -112,3 +122,45 @@ class ApiToken(models.Model):
     def is_usable(self, at: datetime) -> bool:
         """Whether the token opens anything at that time."""
         return self.revoked_at is None and (self.ends_at is None or at < self.ends_at)
+
+
+class Look(models.Model):
+    """Somebody with a role opened something about a person; repeated looks within an hour are one."""
+
+    person = models.ForeignKey(User, on_delete=models.CASCADE, related_name="looks")
+    by_id = models.CharField(max_length=60)
+    by_name = models.CharField(max_length=150)
+    roles = models.CharField(max_length=200)
+    what = models.CharField(max_length=12)
+    subject = models.CharField(max_length=80)
+    at = models.DateTimeField()
+    hour = models.DateTimeField()  # of two looks at once one is written
+
+    class Meta:
+        db_table = "look"
+        ordering = ["-at", "-pk"]
+        constraints = [models.UniqueConstraint(fields=["person", "by_id", "subject", "hour"], name="one_look_an_hour")]
+
+    def __str__(self) -> str:
+        return f"{self.by_name} looked at {self.subject}"
+
+
+class Deletion(models.Model):
+    """Somebody asks that their account be deleted; it waits, can be called back, and is then carried out."""
+
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="deletions")
+    state = models.CharField(max_length=12, default=ASKED, choices=[(state, state) for state in STATES])
+    asked_at = models.DateTimeField()
+    due_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    erased = models.JSONField(default=dict)  # kind of holding -> how many rows
+
+    class Meta:
+        db_table = "deletion"
+        ordering = ["-asked_at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["user"], condition=models.Q(state=ASKED), name="one_open_deletion")
+        ]
+
+    def __str__(self) -> str:
+        return f"deletion of {self.user_id}: {self.state}"

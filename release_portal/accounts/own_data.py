@@ -11,10 +11,10 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from release_portal.accounts.models import User
 from release_portal.accounts.services import subject_of
-from release_portal.audit.models import AuditEvent
 from release_portal.audit.services import record
 from release_portal.core.actors import Actor
 from release_portal.core.errors import NotAllowed
@@ -32,6 +32,9 @@ class Holding:
         why: why it is kept, and for how long.
         rows: returns what is held about a person, newest first.
         columns: attributes of a row that go into the export, unsealed where they are sealed.
+        kept: what a deletion of the account leaves of it, how long, and why.
+        erase: deletes what may be deleted at a time, and returns how many rows; asked again every day after a
+            deletion, so that what is kept for some time goes when that is over. None: `kept` says why nothing goes.
     """
 
     kind: str
@@ -39,6 +42,8 @@ class Holding:
     why: str
     rows: Callable[[User], Iterable[Any]]
     columns: tuple[str, ...]
+    kept: str = ""
+    erase: Callable[[User, datetime], int] | None = None
 
 
 _HOLDINGS: dict[str, Holding] = {}
@@ -82,54 +87,13 @@ def _plain(row: Any, holding: Holding) -> dict[str, Any]:
     return {column: getattr(row, column) for column in holding.columns}
 
 
-def declare_accounts() -> None:
-    """Declare what this room, and the record below it, hold."""
-    register(
-        Holding(
-            "account",
-            "Account",
-            "To sign you in and to write to you; kept while you have the account.",
-            lambda user: [user],
-            ("username", "email", "first_name", "last_name", "date_joined", "last_login"),
-        )
-    )
-    register(
-        Holding(
-            "roles",
-            "Roles",
-            "To decide what you may do; kept while you hold them.",
-            lambda user: user.role_assignments.all(),
-            ("role", "given_at", "given_by"),
-        )
-    )
-    register(
-        Holding(
-            "tokens",
-            "API tokens",
-            "To let programs act for you; the secret itself is not stored.",
-            lambda user: user.api_tokens.all(),
-            ("name", "prefix", "scopes", "created_at", "last_used_at", "ends_at", "revoked_at"),
-        )
-    )
-    register(
-        Holding(
-            "record",
-            "Your acts in the record",
-            "The record of decisions is never changed or cut; your name stands beside what you did.",
-            lambda user: AuditEvent.objects.filter(actor_kind="user", actor_id=str(user.pk)).order_by("-seq"),
-            ("seq", "at", "kind", "subject", "reason", "data", "hash"),
-        )
-    )
+def delete_all(rows: Callable[[User], QuerySet[Any]]) -> Callable[[User, datetime], int]:
+    """Return the erasure of a holding of which nothing need be kept."""
+
+    def erase(user: User, at: datetime) -> int:
+        return rows(user).delete()[0]
+
+    return erase
 
 
-def declare_duty() -> None:
-    """Declare when a person was on duty."""
-    register(
-        Holding(
-            "duty_shifts",
-            "Times on duty",
-            "To know who can act when; kept as long as you have the account.",
-            lambda user: user.duty_shifts.order_by("-starts_at"),
-            ("starts_at", "ends_at", "added_by"),
-        )
-    )
+NOTHING_IS_KEPT = "All of it goes."

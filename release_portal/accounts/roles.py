@@ -34,6 +34,7 @@ SCOPES: dict[str, str] = {
     "detect": "ask whether a text came from a served model",
     "jobs:read": "read your own jobs",
     "applications:write": "file and follow access applications",
+    "appeals:write": "file and follow appeals against decisions about you",
     "reports:write": "file misuse reports",
 }
 STAFF_SCOPES: dict[str, str] = {

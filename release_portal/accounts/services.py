@@ -11,6 +11,7 @@ from django.db import transaction
 
 from release_portal.accounts.models import ApiToken, RoleAssignment, User
 from release_portal.accounts.roles import Role, scopes_for
+from release_portal.accounts.token_rules import Wish, fault_of
 from release_portal.audit.services import record
 from release_portal.core.actors import Actor
 from release_portal.core.errors import InvalidInput, NotAllowed, NotAuthenticated, NotFound
@@ -75,17 +76,35 @@ def _check_role_change(actor: Actor, role: str, reason: str) -> None:
 
 @transaction.atomic
 def create_token(
-    actor: Actor, user: User, *, name: str, scopes: Iterable[str], at: datetime, ends_at: datetime | None = None
+    actor: Actor,
+    user: User,
+    *,
+    name: str,
+    scopes: Iterable[str],
+    at: datetime,
+    ends_at: datetime | None = None,
+    service: str = "",
 ) -> tuple[ApiToken, str]:
-    """Create an API token and return it with its secret, which is shown this once and never stored."""
+    """Create an API token and return it with its secret, which is shown this once and never stored.
+
+    Args:
+        actor: the owner, signed in.
+        user: the owner's account.
+        name: what the owner calls it.
+        scopes: what it may be used for.
+        at: the time of creation.
+        ends_at: when it ends.
+        service: the program that acts with it, as the record names it; its token must end.
+    """
     if not (actor.is_system or actor.id == str(user.pk)) or actor.scopes is not None:
         raise NotAllowed("Tokens are created by their owner, signed in.", rule="tokens", change="Sign in on the web.")
     wanted = sorted(set(scopes))
-    _check_token(user, name, wanted, at, ends_at)
+    _check_token(user, Wish(name, tuple(wanted), ends_at, service), at)
     secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
     token = ApiToken.objects.create(
         user=user,
         name=name.strip(),
+        service=service,
         prefix=secret[:8],
         digest=_digest(secret),
         scopes=wanted,
@@ -97,20 +116,16 @@ def create_token(
         actor=actor,
         subject=subject_of(user),
         at=at,
-        data={"token": token.pk, "name": token.name, "scopes": wanted},
+        data={"token": token.pk, "name": token.name, "scopes": wanted, **({"service": service} if service else {})},
     )
     return token, secret
 
 
-def _check_token(user: User, name: str, scopes: list[str], at: datetime, ends_at: datetime | None) -> None:
+def _check_token(user: User, wish: Wish, at: datetime) -> None:
     held = scopes_for(user.role_assignments.values_list("role", flat=True))
-    if not name.strip() or len(name) > 80:
-        raise InvalidInput("Give the token a name of 1 to 80 characters.", field="name")
-    if not scopes or (unknown := set(scopes) - set(held)):
-        wrong = ", ".join(sorted(unknown)) if scopes else "none"
-        raise InvalidInput(f"Scopes: {wrong}.", field="scopes", change="Choose from: " + ", ".join(held) + ".")
-    if ends_at is not None and ends_at <= at:
-        raise InvalidInput("The end lies in the past.", field="ends_at", change="Choose a later date.")
+    fault = fault_of(wish, held, at)
+    if fault is not None:
+        raise InvalidInput(fault.reason, field=fault.field, change=fault.change)
 
 
 @transaction.atomic

@@ -86,16 +86,17 @@ class ApiView(APIView):
         """Return the body as an input reads it."""
         return self.checked(form, read_object(self.request._request))
 
-    def once(self, act: Callable[[str | None], Response]) -> Response:
+    def once(self, act: Callable[[str | None], Response], *, digest: str = "") -> Response:
         """Do what a POST asks for; with a key, once only.
 
         Args:
             act: does it; receives an id that stays the same when a request is taken up again.
+            digest: what tells this request from another where the body is no JSON.
         """
         key = idempotency.read_key(self.request)
         if key is None:
             return act(None)
-        record = idempotency.claim(idempotency.asked_of(self.request, key), at=self.at)
+        record = idempotency.claim(idempotency.asked_of(self.request, key, digest), at=self.at)
         if record.status is not None:
             return idempotency.replay(record)
         try:

@@ -46,6 +46,7 @@ def documented(
     errors: tuple[int, ...] = (),
     example: Any = None,
     body_example: Any = None,
+    media_types: tuple[str, ...] = (),
 ) -> Callable[[Any], Any]:
     """Describe a method of a view.
 
@@ -59,9 +60,10 @@ def documented(
         errors: what can go wrong beyond what always can.
         example: an answer, as clients see it.
         body_example: a body that is taken.
+        media_types: of an answer that is a file, not JSON.
     """
     codes = {*ALWAYS, *errors, *((415,) if body else ()), *((409,) if is_keyed else ())}
-    responses: dict[int, Any] = {status: answer}
+    responses: dict[Any, Any] = {(status, one): answer for one in media_types} or {status: answer}
     responses |= {code: OpenApiResponse(ErrorAnswer, HTTPStatus(code).phrase) for code in sorted(codes)}
     keyed = [KEY, replayed(status)] if is_keyed else []
     parameters = [*([query] if query else []), *keyed]

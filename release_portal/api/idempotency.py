@@ -53,10 +53,11 @@ def read_key(request: Request) -> str | None:
     return key
 
 
-def asked_of(request: Request, key: str) -> Asked:
+def asked_of(request: Request, key: str, digest: str = "") -> Asked:
     """Return what a key stands for: who asks, where, and for what."""
     target = f"{request.method} {request.path}"[:300]
-    return Asked(_owner_of(request), key, target, hashlib.sha256(body_of(request._request)).hexdigest())
+    told = digest or hashlib.sha256(body_of(request._request)).hexdigest()
+    return Asked(_owner_of(request), key, target, told)
 
 
 def _owner_of(request: Request) -> str:

@@ -10,7 +10,9 @@ from release_portal.api.schema import SchemaView, docs
 from release_portal.api.views import (
     account,
     agreements,
+    appeals,
     applications,
+    attachments,
     catalogue,
     detection,
     duties,
@@ -49,6 +51,7 @@ SIZE = "sizes/<name:lab>/<name:name>/"
 APPLICATION = "applications/<name:application_id>/"
 GRANT = "grants/<name:grant_id>/"
 SEAT = "team/<int:seat_id>/"
+ATTACHMENT = "attachments/<name:attachment_id>/"
 
 urlpatterns = [
     path("docs/", docs, name="api-docs"),
@@ -112,6 +115,14 @@ urlpatterns = [
     _token("invitations/join/", teams.Joining, "api-invitation-join"),
     _token("invitations/decline/", teams.Declining, "api-invitation-decline"),
     _token(APPLICATION + "terms/", duties.ApplicationTerms, "api-application-terms"),
+    _token(APPLICATION + "attachments/", attachments.Attachments, "api-attachments"),
+    _token(APPLICATION + ATTACHMENT, attachments.OneAttachment, "api-attachment"),
+    _token(APPLICATION + ATTACHMENT + "content/", attachments.Content, "api-attachment-content"),
+    _token(APPLICATION + ATTACHMENT + "remove/", attachments.Removal, "api-attachment-remove"),
+    _token("appealable/", appeals.AppealableDecisions, "api-appealable"),
+    _token("appeals/", appeals.Appeals, "api-appeals"),
+    _token("appeals/<name:appeal_id>/", appeals.OneAppeal, "api-appeal"),
+    _token("appeals/<name:appeal_id>/answer/", appeals.AppealAnswer, "api-appeal-answer"),
     _open("reports/", reports.Reports, "api-reports"),
     _open("reports/status/", reports.Status, "api-report-status"),
     _open("reports/messages/", reports.Messages, "api-report-messages"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -76,12 +76,14 @@ class Handler:
         owns: says whether a key names a decision of this kind.
         find: returns the decision as it stands at a time, or None.
         execute: restores, tells everybody who was told before, and says what it did.
+        about: returns the keys of the decisions about a person.
     """
 
     kind: str
     owns: Callable[[str], bool]
     find: Callable[[str, datetime], Appealable | None]
     execute: Callable[[Order], Effect]
+    about: Callable[[User], Iterable[str]] = lambda user: ()
 
 
 _HANDLERS: dict[str, Handler] = {}
@@ -104,3 +106,9 @@ def find_decision(subject: str, at: datetime) -> Appealable:
     if found is None:
         raise NotFound("There is nothing here.", change="Decisions that can be appealed say so on their page.")
     return found
+
+
+def decisions_about(user: User, at: datetime) -> list[Appealable]:
+    """Return every decision about a person, of each kind, as it stands at a time."""
+    found = (handler.find(subject, at) for handler in _HANDLERS.values() for subject in handler.about(user))
+    return [one for one in found if one is not None and one.person == user]

@@ -7,7 +7,7 @@ from datetime import datetime
 from release_portal.accounts.actors import actor_of
 from release_portal.accounts.models import User
 from release_portal.appeals import rules
-from release_portal.appeals.handlers import Appealable, find_decision
+from release_portal.appeals.handlers import Appealable, decisions_about, find_decision
 from release_portal.appeals.links import digest_of
 from release_portal.appeals.models import Appeal, AppealLink, AppealQuerySet
 from release_portal.core.actors import Actor
@@ -16,10 +16,21 @@ from release_portal.core.errors import NotFound
 from release_portal.notices.models import MailOut, Notice
 
 
+def own_appeals(actor: Actor) -> AppealQuerySet:
+    """Return what the actor filed, newest first."""
+    return _loaded().filed_by(actor.id if rules.acts_for_itself(actor) else "")
+
+
 def own_appeal(actor: Actor, appeal_id: str) -> Appeal:
     """Return one of the actor's own appeals."""
-    found = _loaded().filed_by(actor.id if actor.is_person and actor.scopes is None else "")
-    return _one(found, appeal_id)
+    return _one(own_appeals(actor), appeal_id)
+
+
+def appealable_decisions(actor: Actor, at: datetime) -> list[Appealable]:
+    """Return the decisions about the actor that they may appeal now, the latest first."""
+    person = User.objects.filter(pk=actor.account_id).first() if rules.acts_for_itself(actor) else None
+    found = decisions_about(person, at) if person else []
+    return sorted((one for one in found if may_appeal(one, at)), key=lambda one: one.decided_at, reverse=True)
 
 
 def appeals_to_decide(actor: Actor) -> AppealQuerySet:
@@ -61,7 +72,7 @@ def appeal_against(subject: str) -> Appeal | None:
 def decision_to_appeal(actor: Actor, subject: str, at: datetime) -> Appealable:
     """Return a decision about the actor."""
     found = find_decision(subject, at)
-    if actor.scopes is not None or not actor.is_person or actor.account_id != found.person.pk:
+    if not rules.acts_for_itself(actor) or actor.account_id != found.person.pk:
         raise NotFound("There is nothing here.", change="Decisions that can be appealed say so on their page.")
     return found
 

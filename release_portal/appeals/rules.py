@@ -23,6 +23,8 @@ ENDED = frozenset({INADMISSIBLE, CLOSED})
 REFUSAL, SUSPENSION, REVOCATION = "refusal", "suspension", "revocation"
 KINDS = (REFUSAL, SUSPENSION, REVOCATION)
 
+# A token with it files and follows its owner's appeals; none decides.
+WRITE_SCOPE = "appeals:write"
 # An administrator gives roles and therefore decides on nothing.
 DECIDERS = (Role.ACCESS_LEAD.value, Role.PARTNER_LEAD.value, Role.SAFETY_REVIEWER.value)
 _BY = " ".join(DECIDERS)
@@ -88,14 +90,19 @@ def due_after(kind: str, filed_at: datetime) -> datetime:
 
 def relations(actor: Actor, appellant_id: str, assigned_id: str, decided_by: Collection[str]) -> frozenset[str]:
     """Return the roles and relations under which the lifecycle knows this actor; a token never decides."""
-    if actor.scopes is not None or not actor.is_person:
+    if not actor.is_person:
         return frozenset()
     if actor.id == appellant_id:
-        return frozenset({"appellant"})
-    if actor.id in decided_by or not actor.has_role(*DECIDERS):
+        return frozenset({"appellant"} if acts_for_itself(actor) else ())
+    if actor.scopes is not None or actor.id in decided_by or not actor.has_role(*DECIDERS):
         return frozenset()
     assignee = {"assignee"} if actor.id == assigned_id else set()
     return frozenset(actor.roles.intersection(DECIDERS) | assignee)
+
+
+def acts_for_itself(actor: Actor) -> bool:
+    """Whether the actor may appeal in its own name: signed in, or by a token with the scope."""
+    return actor.is_person and (actor.scopes is None or WRITE_SCOPE in actor.scopes)
 
 
 def decide_command(

@@ -1,7 +1,8 @@
-"""Stop reading a request that is larger than the portal takes, also when its length was not announced."""
+"""Stop reading a request that is larger than its address takes, also when its length was not announced."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -16,22 +17,30 @@ class BodyTooLargeError(Exception):
     """The body goes on past the limit."""
 
 
-def limit_body(application: Application, limit: int) -> Application:
-    """Return the application with a limit on bodies; Django itself trusts the announced length.
+def limit_body(application: Application, limit_of: Callable[[str], int]) -> Application:
+    """Return the application with a limit on bodies; Django itself reads what arrives before it asks how much it is.
 
     Args:
-        limit: bytes; a request whose body goes on past twice this ends with 413 and a closed connection. (Up to there
-            the middleware answers, in the shape of the interface.)
+        limit_of: bytes for a path. A request that announces more is handed on without its body, so that the middleware
+            answers in the shape of the interface and nothing is read; one that announces nothing and goes on past
+            twice this ends with 413 and a closed connection.
     """
 
     async def limited(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await application(scope, receive, send)
+            return
+        limit, announced = limit_of(scope["path"]), _announced(scope)
+        if announced is not None and announced > limit:
+            await application(scope, _emptied(), send)
+            return
         read = 0
 
         async def counted() -> Message:
             nonlocal read
             message = await receive()
             read += len(message.get("body", b""))
-            if read > 2 * limit and _is_unannounced(scope):
+            if read > 2 * limit and announced is None:
                 raise BodyTooLargeError
             return message
 
@@ -43,8 +52,25 @@ def limit_body(application: Application, limit: int) -> Application:
     return limited
 
 
-def _is_unannounced(scope: dict[str, Any]) -> bool:
-    return not any(name == b"content-length" for name, _ in scope.get("headers", []))
+def _announced(scope: dict[str, Any]) -> int | None:
+    for name, value in scope.get("headers", []):
+        if name == b"content-length":
+            return int(value) if value.isdigit() else None
+    return None
+
+
+def _emptied() -> Receive:
+    """Return a `receive` that says once that the body is over; after that nothing comes until the answer is sent."""
+    is_told = False
+
+    async def receive() -> Message:
+        nonlocal is_told
+        if is_told:
+            await asyncio.Event().wait()
+        is_told = True
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    return receive
 
 
 async def _refuse(send: Send, limit: int) -> None:

@@ -26,6 +26,16 @@ def seal(text: str) -> bytes:
     return _box(settings.PORTAL_KEYS["content"]).encrypt(text.encode())
 
 
+def seal_bytes(data: bytes) -> bytes:
+    """Encrypt a file with the newest content key."""
+    return _box(settings.PORTAL_KEYS["content"]).encrypt(data)
+
+
+def unseal_bytes(sealed: bytes) -> bytes:
+    """Decrypt a file with whichever content key sealed it."""
+    return _box(settings.PORTAL_KEYS["content"]).decrypt(sealed)
+
+
 def unseal(sealed: bytes | memoryview) -> str:
     """Decrypt content with whichever content key sealed it."""
     return _box(settings.PORTAL_KEYS["content"]).decrypt(bytes(sealed)).decode()

@@ -15,6 +15,7 @@ def declare() -> None:
             _KEPT,
             lambda user: Evidence.objects.filter(signer_kind="user", signer_id=str(user.pk)).order_by("-pk"),
             ("id", "size_id", "criterion", "kind", "summary", "statement", "signer", "created_at", "digest"),
+            kept=_KEPT,
         )
     )
     register(
@@ -24,6 +25,7 @@ def declare() -> None:
             _KEPT,
             lambda user: EvidenceReview.objects.filter(reviewer_id=str(user.pk)).order_by("-pk"),
             ("id", "evidence_id", "verdict", "reason", "reviewer", "at"),
+            kept=_KEPT,
         )
     )
     register(
@@ -33,5 +35,6 @@ def declare() -> None:
             _KEPT,
             lambda user: ChecklistVersion.objects.filter(signed_by_id=str(user.pk)).order_by("-pk"),
             ("id", "size_id", "subject", "number", "answers", "signed_by", "signed_at", "digest"),
+            kept=_KEPT,
         )
     )

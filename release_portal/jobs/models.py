@@ -104,8 +104,8 @@ class Job(models.Model):
 
     @property
     def prompt(self) -> str:
-        """The prompt, unsealed; for its owner only."""
-        return unseal(self.sealed_prompt)
+        """The prompt, unsealed; for its owner only. Empty once their account is deleted."""
+        return unseal(self.sealed_prompt) if self.sealed_prompt else ""
 
     @property
     def output(self) -> list[dict[str, Any]]:

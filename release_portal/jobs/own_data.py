@@ -1,6 +1,12 @@
 """What this room holds about a person."""
 
+from __future__ import annotations
+
+from datetime import datetime
+
+from release_portal.accounts.models import User
 from release_portal.accounts.own_data import Holding, register
+from release_portal.jobs.states import OPEN
 
 
 def declare() -> None:
@@ -17,5 +23,13 @@ def declare() -> None:
                 "charged_tokens",
                 "created_at", "started_at", "last_token_at", "ended_at",
             ),
+            kept="Prompts and outputs go. When which size generated how much under which grant stays: quotas and the "
+            "record rest on it.",
+            erase=erase_texts,
         )
     )  # fmt: skip
+
+
+def erase_texts(user: User, at: datetime) -> int:
+    """Forget prompts and outputs; a job that still runs is asked for again a day later."""
+    return user.jobs.exclude(state__in=OPEN).exclude(sealed_prompt=b"").update(sealed_prompt=b"", sealed_output=None)

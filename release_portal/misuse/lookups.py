@@ -44,9 +44,16 @@ def is_subject(actor: Actor, report: MisuseReport) -> bool:
     return actor.is_person and MisuseReport.objects.filter(_about(actor), pk=report.pk).exists()
 
 
+def is_under_report(account_id: int) -> bool:
+    """Whether a report is open that is about work under an account; not which, nor whose."""
+    return MisuseReport.objects.open().filter(_about_account(account_id)).exists()
+
+
 def _about(actor: Actor) -> Q:
-    ids = RecordMatch.objects.filter(
-        Q(job__account_id=actor.account_id) | Q(job__grant__holder_id=actor.account_id)
-    ).values("report_id")
-    acted = ReportAction.objects.filter(grant__holder_id=actor.account_id).values("report_id")
-    return Q(pk__in=ids) | Q(pk__in=acted)
+    return _about_account(actor.account_id)
+
+
+def _about_account(account_id: int) -> Q:
+    ids = RecordMatch.objects.filter(Q(job__account_id=account_id) | Q(job__grant__holder_id=account_id))
+    acted = ReportAction.objects.filter(grant__holder_id=account_id).values("report_id")
+    return Q(pk__in=ids.values("report_id")) | Q(pk__in=acted)

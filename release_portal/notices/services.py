@@ -63,6 +63,11 @@ def notify(
     return notice
 
 
+def tell(recipient: User, kind: str, context: Mapping[str, str], at: datetime, path: str, dedupe_key: str) -> None:
+    """Write a notice for a room below this one, which cannot call `notify`."""
+    notify(recipient, kind, context, at=at, path=path, dedupe_key=dedupe_key)
+
+
 def post_to_address(
     address: str, kind: str, context: Mapping[str, str], *, at: datetime, dedupe_key: str, mail_only: str = ""
 ) -> bool:

@@ -8,6 +8,7 @@ from release_portal.access.grant_rules import GRANT
 from release_portal.access.obligations.rules import OBLIGATION
 from release_portal.access.people.cohort_rules import COHORT
 from release_portal.access.people.seat_rules import SEAT
+from release_portal.accounts.deletion_rules import DELETION
 from release_portal.appeals.rules import APPEAL
 from release_portal.core.lifecycle import Lifecycle
 from release_portal.misuse.report_rules import REPORT
@@ -28,6 +29,7 @@ LIFECYCLES: tuple[Lifecycle, ...] = (
     AGREEMENT,
     OBLIGATION,
     APPEAL,
+    DELETION,
     HOLD,
     REPORT,
     PROPOSAL,

@@ -9,14 +9,14 @@ from typing import Any
 
 import structlog
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
-from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 
 from release_portal.accounts.actors import actor_of
 from release_portal.core.actors import Actor
-from release_portal.core.errors import NotFound, PortalError, TooLarge
+from release_portal.core.body_sizes import limit_of, too_large
+from release_portal.core.errors import NotFound, PortalError
 from release_portal.pages.errors import error_page, is_for_people
 
 logger = structlog.get_logger("request")
@@ -56,11 +56,8 @@ class RequestContext:
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request.request_id)  # type: ignore[attr-defined]
         length = request.META.get("CONTENT_LENGTH") or "0"
-        if length.isdigit() and int(length) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
-            limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-            return error_page(
-                request, TooLarge(f"The request is larger than {limit:,} bytes.", change="Send less at a time.")
-            )
+        if length.isdigit() and int(length) > limit_of(request.path):
+            return error_page(request, too_large(request.path))
         if "\x00" in request.path:  # databases refuse it with an error of their own
             return error_page(request, NotFound("There is nothing at this address.", change="Check the address."))
         return None

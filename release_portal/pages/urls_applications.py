@@ -2,12 +2,21 @@
 
 from django.urls import path
 
-from release_portal.pages.views import applications, programmes, reviews
+from release_portal.pages.views import applications, attachments, programmes, reviews
 
 urlpatterns = [
     path("sizes/<str:lab>/<str:name>/apply/", applications.apply, name="apply"),
     path("applications/", applications.applications, name="applications"),
     path("applications/<str:application_id>/", applications.application, name="application"),
+    path("applications/<str:application_id>/attachments/", attachments.attachments, name="attachments"),
+    path(
+        "applications/<str:application_id>/attachments/<str:attachment_id>/", attachments.attachment, name="attachment"
+    ),
+    path(
+        "applications/<str:application_id>/attachments/<str:attachment_id>/remove/",
+        attachments.remove,
+        name="attachment-remove",
+    ),
     path("applications/<str:application_id>/<str:name>/", applications.command, name="application-command"),
     path("programmes/", programmes.programmes, name="programmes"),
     path("programmes/new/", programmes.new, name="programme-new"),

@@ -17,6 +17,7 @@ def declare() -> None:
             "A proposal is decided with them; one that is hidden is kept, with the reason.",
             lambda user: Comment.objects.filter(author_id=str(user.pk)).order_by("-pk"),
             ("id", "text", "is_objection", "at", "answer", "answered_at", "hidden_at", "hidden_reason"),
+            kept=_KEPT,
         )
     )
     register(
@@ -29,6 +30,7 @@ def declare() -> None:
                 "id", "proposal_id", "terms", "fee", "edit_rights", "invited_at", "due_at", "accepted_at", "report",
                 "report_digest", "finding", "deposited_at",
             ),
+            kept=_KEPT,
         )
     )  # fmt: skip
     register(
@@ -38,5 +40,6 @@ def declare() -> None:
             _KEPT,
             lambda user: WaiverVote.objects.filter(person_id=str(user.pk)).order_by("-pk"),
             ("waiver_id", "role", "reason", "at"),
+            kept=_KEPT,
         )
     )

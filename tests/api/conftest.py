@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.test.client import BOUNDARY, encode_multipart
 
 from release_portal.accounts.roles import SCOPES
 from release_portal.accounts.services import create_token
@@ -53,3 +55,8 @@ def api(world: Any) -> Callable[..., Caller]:
         return Caller(secret)
 
     return make
+
+
+def multipart(data: bytes = b"Some words.", name: str = "a.txt", declared: str = "text/plain", **fields: str) -> bytes:
+    """Return the parts of a form with one file, as clients send them."""
+    return encode_multipart(BOUNDARY, {**fields, "file": SimpleUploadedFile(name, data, content_type=declared)})

@@ -18,6 +18,7 @@ import schemathesis
 from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections
+from django.test.client import MULTIPART_CONTENT
 from drf_spectacular.generators import SchemaGenerator
 from hypothesis import HealthCheck, settings
 from schemathesis import checks
@@ -27,7 +28,7 @@ from schemathesis.specs.openapi import checks as openapi_checks
 from release_portal.access.models import Grant
 from release_portal.access.quota import Limits
 from tests import governance
-from tests.api.conftest import EVERY_SCOPE, Caller
+from tests.api.conftest import EVERY_SCOPE, Caller, multipart
 
 SERVED = "huggingfacetb/smollm2-135m-instruct"
 IS_THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "ci"
@@ -120,12 +121,21 @@ class Known:
         if name == "grant_id":
             grants = self._asker.get("/api/grants/").json()["results"]
             return str(grants[0]["id"]) if grants else ""
+        if name == "appeal_id":
+            return ""  # nothing was decided about the asker
+        if name == "attachment_id":
+            return self._attach()
         path, body = {
             "application_id": ("/api/applications/", {"size": SERVED, "purpose": "A draft"}),
             "job_id": ("/api/jobs/", {"size": SERVED, "prompt": "The unicorns"}),
             "report_id": ("/api/detections/", {"size": SERVED, "text": "Some text about unicorns. " * 6}),
         }[name]
         return str(self._asker.post(path, body).json().get("id", ""))
+
+    def _attach(self) -> str:
+        path = f"/api/applications/{self.part('application_id', 'none')}/attachments/"
+        sent = self._asker("POST", path, multipart(), content_type=MULTIPART_CONTENT)
+        return str(sent.json().get("id", ""))
 
 
 @pytest.mark.parametrize("person", ["cleo"])

@@ -142,6 +142,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "application": (ABSENT, ABSENT),
     "application-command": (ABSENT, ABSENT),
     "agreements": (EVERYONE, EVERYONE),
+    **dict.fromkeys(("attachments", "attachment", "attachment-remove"), (ABSENT, ABSENT)),
     "agreement": ("404", "404"),
     "programmes": (EVERYONE, EVERYONE),
     **dict.fromkeys(("programme", "programme-diff"), ("404", "404")),
@@ -166,6 +167,9 @@ TABLE: dict[str, tuple[str, str]] = {
     "detection-result": (ABSENT, ABSENT),
     "own-data": (SIGNED_IN, SIGNED_IN),
     "own-data-export": (TO_PAGE, SIGNED_IN),
+    # Without content the form is wrong, or something stands in the way.
+    "account-delete": (SIGNED_IN, f"401: anonymous; 409: cleo eve {STAFF} gia; else 400"),
+    "account-keep": (TO_PAGE, "401: anonymous; else 409"),
     # The API of programs: what is public, and what asks for a token; a session is none there either.
     **dict.fromkeys(
         (
@@ -197,6 +201,8 @@ TABLE: dict[str, tuple[str, str]] = {
             "api-grant-seat-remove", "api-cohort-deputy", "api-cohort-hand-over", "api-cohort-take-over",
             "api-cohort-close", "api-seats", "api-seat", "api-seat-leave", "api-invitation", "api-invitation-join",
             "api-invitation-decline",
+            "api-attachments", "api-attachment", "api-attachment-content", "api-attachment-remove", "api-appealable",
+            "api-appeals", "api-appeal", "api-appeal-answer",
         ),
         ("401", "401"),
     ),
@@ -276,8 +282,7 @@ def objects(world: World) -> dict[str, Any]:
         "application_id": "nobodys", "proposal_id": 10**6, "digest": "d" * 64, "old": "d" * 64, "new": "e" * 64,
         "report_id": "nobodys", "uidb36": "1", "key": "x", "criterion": "C07", "vote_id": 10**6, "waiver_id": 10**6,
         "comment_id": 10**6, "subject": "grant:nobodys:suspension:1", "token": "nobodys", "appeal_id": "nobodys",
-        "seat_id": 10**6,
-        "command": "announce",
+        "seat_id": 10**6, "command": "announce", "attachment_id": "nobodys",
     }  # fmt: skip
 
 

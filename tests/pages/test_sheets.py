@@ -7,7 +7,7 @@ import pytest
 from release_portal.pages.sheets import cell, sheet
 
 
-@pytest.mark.parametrize("typed", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
+@pytest.mark.parametrize("typed", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\uff1d1+1"])
 def test_T22_text_that_would_run_as_a_formula_begins_with_an_apostrophe(typed: str) -> None:
     """Seen to fail with `cell` left out of `sheet`."""
     assert cell(typed) == "'" + typed

@@ -23,10 +23,13 @@ WHERE = {
     "accounts.RoleAssignment.user": "roles",
     "accounts.ApiToken.user": "tokens",
     "accounts.DutyShift.user": "duty_shifts",
+    "accounts.Look.person": "looks",
+    "accounts.Deletion.user": "deletions",
     "access.Grant.holder": "grants",
     "access.Application.applicant": "applications",
     "access.Application.decided_by": "record",  # the decision stands in the record, under the decider's name
     "access.Application.claimed_by": "record",  # it stands in the record who looked, and until when
+    "access.Attachment.uploaded_by": "attachments",
     "access.ReviewVote.voter": "reviews",
     "access.Advice.by": "advice",
     "access.Signature.account": "signatures",

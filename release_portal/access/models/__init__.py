@@ -2,6 +2,7 @@
 
 from release_portal.access.models.agreements import AgreementDraft, AgreementVersion, Signature
 from release_portal.access.models.applications import Application, Question, new_application_id
+from release_portal.access.models.attachments import Attachment, new_attachment_id
 from release_portal.access.models.closings import CloseOut
 from release_portal.access.models.engagements import Engagement
 from release_portal.access.models.grants import Grant, GrantFunction, Suspension, UsageDay, new_grant_id
@@ -21,6 +22,7 @@ __all__ = [
     "Cohort",
     "EligibilityTrace",
     "Engagement",
+    "Attachment",
     "Grant",
     "GrantFunction",
     "GrantTerm",
@@ -37,5 +39,6 @@ __all__ = [
     "TermsOffer",
     "UsageDay",
     "new_application_id",
+    "new_attachment_id",
     "new_grant_id",
 ]

@@ -18,6 +18,7 @@ class Me(serializers.Serializer[Any]):
     account = serializers.CharField()
     name = serializers.CharField()
     token = serializers.CharField(help_text="What you called the token.")
+    service = serializers.CharField(help_text="The program that acts with it; empty for your own.")
     scopes = serializers.ListField(child=serializers.CharField())
     token_ends_at = serializers.DateTimeField(allow_null=True)
 

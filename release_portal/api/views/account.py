@@ -37,6 +37,7 @@ class Account(TokenView):
             "account": token.user.username,
             "name": token.user.name,
             "token": token.name,
+            "service": token.service,
             "scopes": sorted(token.scopes),
             "token_ends_at": token.ends_at,
         }

@@ -18,6 +18,14 @@ WORDS = SCOPES | STAFF_SCOPES
 
 class TokenForm(ServiceForm):
     name = forms.CharField(label=_("Name"), help_text=_("Where you will use it, e.g. notebook on my laptop."))
+    service = forms.CharField(
+        label=_("Service"),
+        help_text=_(
+            "Only for a program that runs by itself, e.g. nightly-evaluation. The record then names it beside you, and "
+            "its token must end within a year. It can do what you tick, and nothing that decides."
+        ),
+        required=False,
+    )
     scopes = forms.MultipleChoiceField(
         label=_("What it may do"), help_text=_("Tick as little as possible."), widget=forms.CheckboxSelectMultiple
     )

@@ -43,6 +43,7 @@ def token_create(request: PortalRequest) -> HttpResponse:
             scopes=form.texts("scopes"),
             at=now(),
             ends_at=form.end(),
+            service=form.text("service").strip(),
         )
     except PortalError as error:
         form.refuse(error)

@@ -54,6 +54,7 @@ from release_portal.pages import showing
 from release_portal.pages.appealing import appeals_of_application
 from release_portal.pages.application_form import form_context, programme_facts
 from release_portal.pages.applying import row_of
+from release_portal.pages.attaching import files_shown
 from release_portal.pages.differences import changed_lines
 from release_portal.pages.forms.applications import AnswerForm, ApplyForm, WithdrawForm, initial_of
 from release_portal.pages.forms.base import ServiceForm
@@ -185,14 +186,16 @@ def _apply_page(
     seen: str = "",
     status: int = 200,
 ) -> HttpResponse:
+    drafted = _draft_context(request, size, form, at)
     context: dict[str, Any] = {
         **showing.size_frame(request.actor, size, "apply", at=at),
-        **_draft_context(request, size, form, at),
+        **drafted,
         "form": form,
         "agreement": agreement,
         "agreement_html": render_markdown(agreement.text),
         "changes": _changes(seen, agreement),
         "renews": grant_to_renew(request.actor, size, str(form["renews"].value() or "")[:20].replace("\x00", "")),
+        "files": files_shown(request.actor, drafted["draft"]),
     }
     context["team"] = summary_of_application(request.actor, context["draft"], at) if context["draft"] else None
     return render(request, "applications/apply.html", context, status=status)
@@ -286,6 +289,7 @@ def _application_page(
         "forms": forms,
         "standing": standing_of(shown, at),
         "offer": offer,
+        "files": files_shown(actor, shown),
         "may_save": "save" in offered,
         "lapses_at": lapses_at(shown) if shown.state in APPLICATION.command("lapse").sources else None,
         "appeals": appeals_of_application(actor, shown, at),

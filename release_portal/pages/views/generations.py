@@ -29,6 +29,7 @@ from release_portal.jobs.relay import Event, relay
 from release_portal.jobs.services import ACTION_OF, cancel_job
 from release_portal.jobs.states import STATES
 from release_portal.pages import showing
+from release_portal.pages.downloads import generations_sheet, is_wanted
 from release_portal.pages.forms.playground import fresh_key
 from release_portal.pages.paging import filter_text, page_of
 from release_portal.pages.words import FINISHES, state_pill, state_word
@@ -43,7 +44,10 @@ def generations(request: PortalRequest) -> HttpResponse:
     jobs = generations_for(request.actor)
     size, state = filter_text(request, "size"), filter_text(request, "state")
     found = jobs.filter(size__slug=size) if size else jobs
-    page = page_of(request, found.filter(state=state) if state else found)
+    found = found.filter(state=state) if state else found
+    if is_wanted(request):
+        return generations_sheet(found)
+    page = page_of(request, found)
     context = {
         "page_obj": page,
         "rows": [{"job": job, "state": state_pill(job.state), "prompt": _start(job.prompt)} for job in page],

@@ -28,6 +28,7 @@ from release_portal.access.services import (
     surrender_grant,
     suspend_grant,
 )
+from release_portal.accounts.looks import note_look
 from release_portal.accounts.roles import STAFF_ROLES
 from release_portal.audit.lookups import events_about
 from release_portal.core.actors import Actor
@@ -39,6 +40,7 @@ from release_portal.jobs.quotas import usage_of
 from release_portal.pages import showing
 from release_portal.pages.appealing import appeals_of_grant
 from release_portal.pages.applying import renew_url
+from release_portal.pages.downloads import grants_sheet, is_wanted
 from release_portal.pages.forms.base import ServiceForm
 from release_portal.pages.forms.grant_duties import EngagedSuspendForm
 from release_portal.pages.forms.grants import ConfirmForm, LiftForm, ProposeForm, RevokeForm, SurrenderForm, SuspendForm
@@ -73,7 +75,10 @@ def staff_grants(request: PortalRequest) -> HttpResponse:
     """Every grant; suspensions that wait for a second officer first."""
     at = now()
     state, holder = filter_text(request, "state"), filter_text(request, "holder")
-    page = page_of(request, _found(waiting_first(grants_for(request.actor)), state, holder, at))
+    found = _found(waiting_first(grants_for(request.actor)), state, holder, at)
+    if is_wanted(request):
+        return grants_sheet(found, at)
+    page = page_of(request, found)
     pauses = pauses_on(page, at)
     context = {
         "page_obj": page,
@@ -181,6 +186,7 @@ def grant_page(
 ) -> HttpResponse:
     """Return the page of a grant, with forms that were refused in place of fresh ones."""
     at, actor = now(), request.actor
+    note_look(actor, shown.holder, "grant", grant_subject(shown), at=at)
     events = events_about(grant_subject(shown))
     context = {
         **card_of(actor, shown, at),

@@ -11,6 +11,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from release_portal.accounts.looks import note_look
 from release_portal.accounts.lookups import people_for, person_for
 from release_portal.accounts.models import User
 from release_portal.accounts.roles import Role
@@ -69,6 +70,7 @@ def _change(request: PortalRequest, person: User, change: str, form: RoleForm) -
 def _person_page(
     request: PortalRequest, person: User, bound: dict[str, RoleForm] | None = None, status: int = 200
 ) -> HttpResponse:
+    note_look(request.actor, person, "person", subject_of(person), at=now())
     held = list(person.role_assignments.all())
     slugs = {assignment.role for assignment in held}
     forms = {

@@ -38,6 +38,7 @@ from release_portal.access.review_desk import (
 )
 from release_portal.access.review_notes import advise, claim_application
 from release_portal.access.reviews import approve_application, ask_applicant, refuse_application
+from release_portal.accounts.looks import note_look
 from release_portal.audit.lookups import events_about
 from release_portal.audit.models import AuditEvent
 from release_portal.core.actors import Actor
@@ -49,6 +50,8 @@ from release_portal.core.http import PortalRequest
 from release_portal.pages import showing
 from release_portal.pages.application_form import programme_facts
 from release_portal.pages.applying import row_of
+from release_portal.pages.attaching import files_shown
+from release_portal.pages.downloads import applications_sheet, is_wanted
 from release_portal.pages.forms.base import ServiceForm
 from release_portal.pages.forms.reviews import (
     AdviseForm,
@@ -79,6 +82,8 @@ def queue(request: PortalRequest) -> HttpResponse:
     """What waits for a decision, the oldest promise first."""
     at, found, desk = now(), applications_to_review(request.actor), desk_of(request.actor)
     waiting, resting = queue_for(request.actor)
+    if is_wanted(request):
+        return applications_sheet([*waiting, *resting])
     decided = page_of(request, found.exclude(state__in=OPEN).order_by("-saved_at", "pk"))
     context = {
         "next": next_for(desk, waiting, at),
@@ -172,6 +177,7 @@ def _review_page(
     request: PortalRequest, shown: Application, bound: dict[str, ServiceForm] | None = None, status: int = 200
 ) -> HttpResponse:
     at, actor, desk = now(), request.actor, desk_of(request.actor)
+    note_look(actor, shown.applicant, "application", application_subject(shown), at=at)
     decisions = _decisions(shown, desk, at)
     risk = risk_facing(shown, desk.largest_open, at)
     others = applications_to_review(actor).filter(applicant_id=shown.applicant_id).exclude(pk=shown.pk)
@@ -185,6 +191,7 @@ def _review_page(
             name: _offered_form(shown, name, bound or {}, at) for name, decision in decisions.items() if decision
         },
         "closed": next((decisions[name] for name in DECIDING if not decisions[name]), None),
+        "files": files_shown(actor, shown),
         "risk": risk,
         "team": reviewed(shown, at),
         "takes_two": needs_two(shown.state, risk.tier, step_of(shown, risk.tier).people),

@@ -1,0 +1,269 @@
+"""Deleting an account: what stands in the way, the fourteen days, what goes, what stays and until when."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from allauth.account.models import EmailAddress
+
+from release_portal.access.applications import save_application, withdraw_application
+from release_portal.access.models import Application
+from release_portal.access.reviews import refuse_application
+from release_portal.accounts.actors import actor_of, actor_of_token
+from release_portal.accounts.deletion_rules import DELETION, KEPT
+from release_portal.accounts.deletions import (
+    ask_deletion,
+    call_back_deletion,
+    carry_out_deletions,
+    erase_what_is_over,
+    obstacle_kinds,
+    obstacles_of,
+)
+from release_portal.accounts.models import Deletion, User
+from release_portal.accounts.own_data import holdings
+from release_portal.accounts.services import create_token
+from release_portal.appeals.services import file_appeal
+from release_portal.audit.models import AuditEvent
+from release_portal.audit.services import verify_chain
+from release_portal.core.actors import ANONYMOUS, system_actor
+from release_portal.core.errors import InvalidInput, NotAllowed, NotNow
+from release_portal.detection.models import DetectionReport
+from release_portal.jobs.models import Job
+from release_portal.misuse.models import MisuseReport, RecordMatch
+from release_portal.notices.models import MailOut, Notice
+from release_portal.notices.services import send_due_mail
+from release_portal.ops.demo import DEMO
+from release_portal.ops.demo_applications import write_agreement
+from tests.services.applying import DAY, answers, submit
+from tests.world import PASSWORD, SERVED, World
+
+pytestmark = pytest.mark.django_db
+SWEEPER = system_actor("sweeper")
+WAIT = timedelta(days=14)
+# Of these everything or its text goes; of the others something stays, and `kept` says what and why.
+ERASED = {
+    "account", "tokens", "duty_shifts", "looks", "notices", "appeals", "appeal_links", "jobs", "detection_reports",
+    "applications", "attachments", "grants",
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def agreement(world: World, at: datetime) -> None:
+    """The shipped agreement, in force."""
+    write_agreement(DEMO, at=at - 10 * DAY)
+
+
+def ask(world: World, name: str, at: datetime, **changes: str) -> Deletion:
+    """Somebody asks for the deletion of their account."""
+    given = {"password": PASSWORD, "typed": name, **changes}
+    return ask_deletion(world.actor(name), world.people[name], at=at, **given)
+
+
+def carry_out(at: datetime) -> int:
+    return carry_out_deletions(SWEEPER, at=at)
+
+
+def job_of(world: World, name: str, at: datetime, state: str = "done") -> Job:
+    """An ended generation with its texts."""
+    return Job.objects.create(
+        account=world.people[name], size=world.size, function="generate", interface="web", stage="research_hosted",
+        policy_version="1", weights_digest="d" * 64, sealed_prompt=Job.sealed("a secret prompt"), state=state,
+        sealed_output=Job.sealed("[]"), quota_holder=f"account:{name}", quota_day=at.date(), created_at=at,
+        permit_ends_at=at, ended_at=at,
+    )  # fmt: skip
+
+
+def codes(world: World, name: str, at: datetime) -> set[str]:
+    return {one.code for one in obstacles_of(User.objects.get(pk=world.people[name].pk), at)}
+
+
+# --- Every holding says what becomes of it ---------------------------------------------------------------------------
+
+
+def test_every_holding_says_what_a_deletion_leaves_of_it_and_these_are_erased() -> None:
+    """Seen to fail with a holding without a sentence: no room is forgotten."""
+    assert {one.kind for one in holdings() if not one.kept.strip()} == set()
+    assert {one.kind for one in holdings() if one.erase is not None} >= ERASED
+    for one in holdings():
+        assert one.erase is not None or not one.kept.startswith("All of it goes"), one.kind
+
+
+# --- Asking ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_deletion_waits_fourteen_days_is_told_and_recorded(world: World, at: datetime) -> None:
+    asked = ask(world, "finn", at)
+    assert asked.due_at == at + WAIT
+    assert Notice.objects.get(recipient=world.people["finn"]).kind == "deletion_asked"
+    assert MailOut.objects.filter(to=world.people["finn"].email).count() == 1
+    assert AuditEvent.objects.get(kind="account.deletion_asked").actor_name == "finn"
+    assert carry_out(at + WAIT - timedelta(seconds=1)) == 0
+    assert User.objects.get(pk=world.people["finn"].pk).username == "finn"
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [({"password": "wrong"}, "password"), ({"password": ""}, "password"), ({"typed": "f"}, "typed")],
+)
+def test_a_wrong_password_or_name_deletes_nothing(
+    world: World, at: datetime, changes: dict[str, str], field: str
+) -> None:
+    with pytest.raises(InvalidInput) as raised:
+        ask(world, "finn", at, **changes)
+    assert raised.value.field == field
+    assert not Deletion.objects.exists()
+
+
+def test_nobody_deletes_the_account_of_another_and_no_token_its_owners(world: World, at: datetime) -> None:
+    finn = world.people["finn"]
+    token, _ = create_token(world.actor("finn"), finn, name="x", scopes=["generate"], at=at)
+    for actor in (world.actor("ada"), world.actor("lou"), ANONYMOUS, SWEEPER, actor_of_token(token)):
+        with pytest.raises(NotAllowed):
+            ask_deletion(actor, finn, password=PASSWORD, typed="finn", at=at)
+    ask(world, "finn", at)
+    with pytest.raises(NotAllowed):
+        call_back_deletion(world.actor("ada"), finn, at=at)
+
+
+def test_it_is_asked_for_once_and_can_be_called_back_until_it_is_done(world: World, at: datetime) -> None:
+    finn = world.people["finn"]
+    with pytest.raises(NotNow):
+        call_back_deletion(world.actor("finn"), finn, at=at)
+    ask(world, "finn", at)
+    with pytest.raises(NotNow, match="already"):
+        ask(world, "finn", at)
+    call_back_deletion(world.actor("finn"), finn, at=at + 13 * DAY)
+    assert carry_out(at + 20 * DAY) == 0
+    assert User.objects.get(pk=finn.pk).is_active
+    assert ask(world, "finn", at + 20 * DAY).due_at == at + 34 * DAY
+
+
+def test_the_commands_are_those_of_the_table() -> None:
+    assert {one.name: one.by for one in DELETION.commands} == {
+        "ask": {"person"}, "call_back": {"person"}, "carry_out": {"system"},
+    }  # fmt: skip
+
+
+# --- What stands in the way ------------------------------------------------------------------------------------------
+
+
+def test_each_obstacle_is_named_with_what_would_change_it(world: World, at: datetime) -> None:
+    assert set(obstacle_kinds()) >= {"roles", "applications", "grants", "appeals", "cases"}
+    assert codes(world, "finn", at) == set()
+    assert codes(world, "ivy", at) == {"roles"}
+    assert codes(world, "cleo", at) == {"active_grant"}
+    assert codes(world, "eve", at) == {"active_grant"}  # suspended: it may come back
+    assert codes(world, "dan", at) == set()  # expired
+    application = submit(world, "finn", at)
+    assert codes(world, "finn", at) == {"open_application"}
+    with pytest.raises(NotNow, match=application.pk) as raised:
+        ask(world, "finn", at)
+    assert "Withdraw it" in raised.value.change
+    refuse_application(
+        world.actor("ivy"), application.pk, code="purpose_unclear", text="No.", expected_version=1, at=at
+    )
+    assert codes(world, "finn", at) == set()
+    file_appeal(world.actor("finn"), f"application:{application.pk}", text="It is clear.", at=at)
+    assert codes(world, "finn", at) == {"open_appeal"}
+
+
+def test_a_draft_stands_in_nobodys_way(world: World, at: datetime) -> None:
+    save_application(world.actor("finn"), SERVED, answers(at), expected_version=0, at=at)
+    assert codes(world, "finn", at) == set()
+
+
+def test_evidence_of_an_open_case_is_held_until_it_is_closed(world: World, at: datetime) -> None:
+    """Seen to fail with the obstacle of misuse left out: the prompt is gone while the case is open."""
+    ask(world, "finn", at)
+    job = job_of(world, "finn", at)
+    report = MisuseReport.objects.create(
+        received_at=at, urgency=1, code_digest="c" * 64, sealed_what=b"x", sealed_evidence=b"x"
+    )
+    RecordMatch.objects.create(report=report, job=job, percent=90, found_at=at)
+    assert codes(world, "finn", at) == {"open_case"}
+    for later in (WAIT, WAIT + DAY):
+        assert carry_out(at + later) == 0
+    assert Job.objects.get(pk=job.pk).prompt == "a secret prompt"
+    assert Notice.objects.filter(kind="deletion_waits").count() == 1  # told once, not every hour
+    MisuseReport.objects.update(state="closed")
+    assert carry_out(at + WAIT + 2 * DAY) == 1
+    assert Job.objects.get(pk=job.pk).prompt == ""
+
+
+# --- Carrying out ----------------------------------------------------------------------------------------------------
+
+
+def test_what_goes_goes_at_once_and_the_record_stands(world: World, at: datetime) -> None:
+    finn = world.people["finn"]
+    EmailAddress.objects.create(user=finn, email=finn.email)
+    create_token(world.actor("finn"), finn, name="x", scopes=["generate"], at=at)
+    job = job_of(world, "finn", at)
+    draft = save_application(world.actor("finn"), SERVED, answers(at), expected_version=0, at=at)
+    withdraw_application(world.actor("finn"), draft.pk, expected_version=draft.version, at=at)
+    save_application(world.actor("finn"), SERVED, answers(at), expected_version=0, at=at)
+    events = list(AuditEvent.objects.order_by("seq").values_list("hash", flat=True))
+    ask(world, "finn", at)
+    assert carry_out(at + WAIT) == 1
+    gone = User.objects.get(pk=finn.pk)
+    assert (gone.is_active, gone.first_name, gone.has_usable_password()) == (False, "", False)
+    assert gone.username.startswith("deleted-")
+    assert gone.email.endswith("@deleted.invalid")
+    assert not EmailAddress.objects.filter(user=gone).exists()
+    assert not gone.api_tokens.exists()
+    assert (Job.objects.get(pk=job.pk).prompt, Job.objects.get(pk=job.pk).output) == ("", [])
+    assert {one.state for one in gone.applications.all()} == {"withdrawn", "lapsed"}
+    assert {one.purpose + one.affiliation + one.intended_use for one in gone.applications.all()} == {""}
+    assert actor_of(gone) == ANONYMOUS
+    done = AuditEvent.objects.get(kind="account.deleted")
+    assert (done.actor_kind, done.data["erased"]["tokens"]) == ("system", 1)
+    assert list(AuditEvent.objects.order_by("seq").values_list("hash", flat=True))[: len(events)] == events
+    assert AuditEvent.objects.filter(actor_name="finn").exists()  # plain values stay as they were written
+    assert verify_chain().is_intact
+
+
+def test_the_last_mail_is_sent_and_then_goes_too(world: World, at: datetime, mailoutbox: Any) -> None:
+    ask(world, "finn", at)
+    carry_out(at + WAIT)
+    send_due_mail(at=at + WAIT)
+    assert [mail.subject for mail in mailoutbox][-1] == "Your account is deleted"
+    assert mailoutbox[-1].to == ["finn@example.org"]
+    erase_what_is_over(at=at + WAIT + DAY)
+    assert not MailOut.objects.filter(to="finn@example.org").exists()
+    assert not Notice.objects.filter(recipient=world.people["finn"]).exists()
+
+
+def test_whoever_was_signed_in_is_out(world: World, client_of: Callable[[str], Any], at: datetime) -> None:
+    client = client_of("finn")
+    assert client.get("/home/").status_code == 200
+    ask(world, "finn", at)
+    carry_out(at + WAIT)
+    assert client.get("/home/").status_code == 401
+
+
+def test_what_a_decision_rests_on_stays_three_years_and_then_goes(world: World, at: datetime) -> None:
+    sent = submit(world, "finn", at)
+    refuse_application(world.actor("ivy"), sent.pk, code="purpose_unclear", text="No.", expected_version=1, at=at)
+    ask(world, "finn", at)
+    carry_out(at + WAIT)
+    assert Application.objects.get(pk=sent.pk).purpose
+    erase_what_is_over(at=at + KEPT - DAY)
+    assert Application.objects.get(pk=sent.pk).purpose
+    assert erase_what_is_over(at=at + KEPT) >= 1
+    fresh = Application.objects.get(pk=sent.pk)
+    assert (fresh.purpose, fresh.state, fresh.decision_code) == ("", "refused", "purpose_unclear")
+    assert erase_what_is_over(at=at + KEPT) == 0
+
+
+def test_an_account_that_nobody_deleted_keeps_everything(world: World, at: datetime) -> None:
+    sent = submit(world, "lou", at)
+    refuse_application(world.actor("ivy"), sent.pk, code="purpose_unclear", text="No.", expected_version=1, at=at)
+    job = job_of(world, "lou", at)
+    ask(world, "finn", at)
+    carry_out(at + WAIT)
+    erase_what_is_over(at=at + 2 * KEPT)
+    assert Application.objects.get(pk=sent.pk).purpose
+    assert Job.objects.get(pk=job.pk).prompt == "a secret prompt"
+    assert DetectionReport.objects.count() == 0
