@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -80,6 +81,29 @@ def save_application(
     draft.saved_at, draft.version = at, draft.version + 1
     draft.save()
     return draft
+
+
+def start_renewal(actor: Actor, grant: Grant, slug: str, *, at: datetime) -> Application:
+    """Start the application that renews a grant, with what the last one for that size said; the end is asked anew.
+
+    Args:
+        actor: the holder.
+        grant: which grant; that it may be renewed is checked where the application is started.
+        slug: which of its sizes; may be empty where it names one.
+        at: the time.
+    """
+    named = [size.slug for size in grant.sizes.all()]
+    wanted = slug or (named[0] if len(named) == 1 else "")
+    if wanted not in named:
+        raise InvalidInput("Name one of the grant's sizes.", field="size", change=f"One of: {', '.join(named)}.")
+    last = Application.objects.filed_by(actor.id).filter(size__slug=wanted).exclude(submitted_at=None).first()
+    answers = replace(last.answers(), requested_end=None) if last else _answers_from(grant)
+    return save_application(actor, wanted, answers, expected_version=0, at=at, renews=grant.pk)
+
+
+def _answers_from(grant: Grant) -> Answers:
+    code = grant.purposes[0] if grant.purposes else ""
+    return Answers(purpose_code=code, functions=tuple(function.name for function in grant.functions.all()))
 
 
 def _refuse_unreadable(answers: Answers) -> None:

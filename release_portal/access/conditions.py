@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from release_portal.access.application_rules import Answers, Problem, functions_open, latest_end
 from release_portal.access.extra_terms import Term, both_sets, term_problems
 from release_portal.access.quota import Limits
+from release_portal.access.sampler_rules import Bounds, bound_problems, narrowest_bounds
 
 MOST = Limits(tokens_per_day=10_000_000, requests_per_minute=6_000, concurrent=256)
 # What a decider is offered first.
@@ -23,12 +24,14 @@ class Conditions:
         last_day: not later than what was asked for.
         limits: quota of the grant.
         terms: what the applicant must accept beyond the agreement before the grant counts.
+        sampler: bounds of the sampler settings; what is not named is not bounded.
     """
 
     functions: tuple[str, ...]
     last_day: date | None
     limits: Limits
     terms: tuple[Term, ...] = ()
+    sampler: Bounds = field(default_factory=dict)
 
 
 def condition_problems(answers: Answers, stage: str, conditions: Conditions, *, at: datetime) -> list[Problem]:
@@ -43,7 +46,8 @@ def condition_problems(answers: Answers, stage: str, conditions: Conditions, *, 
         value, most = getattr(conditions.limits, name), getattr(MOST, name)
         if not 1 <= value <= most:
             problems.append(Problem(name, f"Choose a number from 1 to {most:,}."))
-    return problems + [Problem("terms", one.reason) for one in term_problems(conditions.terms, at=at)]
+    problems += [Problem("terms", one.reason) for one in term_problems(conditions.terms, at=at)]
+    return problems + bound_problems(conditions.sampler)
 
 
 def narrowest(one: Conditions, other: Conditions) -> Conditions:
@@ -55,7 +59,8 @@ def narrowest(one: Conditions, other: Conditions) -> Conditions:
         concurrent=min(one.limits.concurrent, other.limits.concurrent),
     )
     both = tuple(sorted(set(one.functions) & set(other.functions)))
-    return Conditions(both, min(days) if days else None, limits, both_sets(one.terms, other.terms))
+    terms, sampler = both_sets(one.terms, other.terms), narrowest_bounds(one.sampler, other.sampler)
+    return Conditions(both, min(days) if days else None, limits, terms, sampler)
 
 
 def _day_problems(asked: date | None, day: date | None, at: datetime) -> list[Problem]:

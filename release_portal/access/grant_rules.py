@@ -69,6 +69,9 @@ GRANT = Lifecycle(
         command("surrender", "active scheduled paused suspended", SURRENDERED, "holder", "the holder gives it up"),
         command("report", "expired surrendered revoked", None, "holder", "what came of it, and what became of copies"),
         command("close", "expired surrendered revoked", CLOSED, "access_lead partner_lead", "the report was looked at"),
+        command(
+            "restrict", "active scheduled paused", None, "duty_officer access_lead partner_lead", "one; only narrower"
+        ),
     ),
 )
 

@@ -125,6 +125,17 @@ def families_for(actor: Actor, *, at: datetime) -> QuerySet[ModelFamily]:
     return ModelFamily.objects.filter(pk__in=visible).order_by("ordinal")
 
 
+def purposes_held(actor: Actor, action: Action, *, at: datetime) -> list[str]:
+    """Return the purposes of the actor's grants in force that open an action, for a form that asks for one.
+
+    They are asked for only where one of these grants has several.
+    """
+    grants = Grant.objects.usable_by(actor.id if actor.is_person else "", at)
+    held = list(grants.covering(GRANT_FUNCTIONS[action]).values_list("purposes", flat=True))
+    needs_choice = any(len(codes) > 1 for codes in held)
+    return sorted({code for codes in held for code in codes}) if needs_choice else []
+
+
 def proposal_for(actor: Actor, proposal_id: int, *, at: datetime) -> Proposal:
     """Return a proposal about a size that the actor may see."""
     proposal = proposals_for(actor, at=at).filter(pk=proposal_id).first()

@@ -37,11 +37,14 @@ def declare() -> None:
             "Grants",
             "To know what you may use; kept as long as the record refers to them.",
             lambda user: user.grants.all(),
-            ("id", "kind", "purpose", "state", "starts_at", "ends_at", "tokens_per_day", "created_at"),
+            (
+                "id", "kind", "purpose", "purposes", "sampler", "state", "starts_at", "ends_at", "tokens_per_day",
+                "created_at",
+            ),
             kept="Three years after its end its purpose goes; size, times and decisions stay with the record.",
             erase=erase_grants,
         )
-    )
+    )  # fmt: skip
     register(
         Holding(
             "applications",

@@ -50,6 +50,8 @@ from release_portal.access.review_desk import (
 )
 from release_portal.access.review_rules import APPROVE, REFUSE, outcome
 from release_portal.access.review_steps import Step
+from release_portal.access.sampler_rules import stored
+from release_portal.access.scope_rules import Scope
 from release_portal.access.services import GrantTerms, create_grant, renew_grant
 from release_portal.accounts.models import User
 from release_portal.appeals.links import notify_with_appeal
@@ -173,8 +175,9 @@ def give(actor: Actor, application: Application, conditions: Conditions, at: dat
     if old is not None and old.state_at(at) not in (EXPIRED, CLOSED):
         check_settled(old, at)
         end = rules.renewed_end(old.ends_at, end, application.submitted_at)
-        given = {"functions": conditions.functions, "limits": conditions.limits}
-        return renew_grant(actor, old.pk, ends_at=end, reason=reason, at=at, **given)  # type: ignore[arg-type]
+        purposes = frozenset({application.purpose_code})
+        scope = Scope(frozenset(conditions.functions), purposes, conditions.limits, conditions.sampler)
+        return renew_grant(actor, old.pk, ends_at=end, scope=scope, reason=reason, at=at)
     terms = GrantTerms(
         sizes=(application.size,),
         functions=conditions.functions,
@@ -183,6 +186,8 @@ def give(actor: Actor, application: Application, conditions: Conditions, at: dat
         ends_at=end,
         limits=conditions.limits,
         kind=rules.kind_of_grant(application.size.standing.stage),
+        purposes=(application.purpose_code,),
+        sampler=conditions.sampler,
     )
     return create_grant(actor, application.applicant, terms, reason=reason, at=at)
 
@@ -289,6 +294,7 @@ def _given(conditions: Conditions) -> dict[str, Any]:
         "requests_per_minute": limits.requests_per_minute,
         "concurrent": limits.concurrent,
         "terms": written(conditions.terms),
+        "sampler": stored(conditions.sampler),
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db import transaction
@@ -26,6 +26,8 @@ from release_portal.access.models import Grant, GrantFunction, Suspension
 from release_portal.access.people.teams import Team, uses
 from release_portal.access.quota import Limits
 from release_portal.access.receipts import run_withdrawn
+from release_portal.access.sampler_rules import Bounds, stored
+from release_portal.access.scope_rules import Scope, stops_work
 from release_portal.accounts.models import User
 from release_portal.appeals.links import notify_with_appeal
 from release_portal.audit.services import record
@@ -48,6 +50,8 @@ class GrantTerms:
     ends_at: datetime
     limits: Limits
     kind: str = "research"
+    purposes: tuple[str, ...] = ()
+    sampler: Bounds = field(default_factory=dict)
 
 
 def grant_subject(grant: Grant) -> str:
@@ -63,6 +67,8 @@ def create_grant(actor: Actor, holder: User, terms: GrantTerms, *, reason: str, 
         holder=holder,
         kind=terms.kind,
         purpose=terms.purpose,
+        purposes=sorted(set(terms.purposes)),
+        sampler=stored(terms.sampler),
         state=ACTIVE if terms.starts_at <= at else SCHEDULED,
         starts_at=terms.starts_at,
         ends_at=terms.ends_at,
@@ -99,25 +105,33 @@ def renew_grant(
     grant_id: str,
     *,
     ends_at: datetime,
-    functions: tuple[str, ...],
-    limits: Limits,
+    scope: Scope,
     reason: str,
     at: datetime,
 ) -> Grant:
-    """Move the end of a running grant, with the functions and the quota that were approved for its new time."""
+    """Move the end of a running grant, with what was approved for its new time."""
     grant = Grant.objects.select_for_update().get(pk=grant_id)
     _check(GRANT.decide("renew", grant.state, relations_of(actor, grant)))
-    held = {function.name for function in grant.functions.all()}
-    grant.functions.exclude(name__in=functions).delete()
-    GrantFunction.objects.bulk_create([GrantFunction(grant=grant, name=name) for name in sorted({*functions} - held)])
-    grant.ends_at, grant.tokens_per_day = ends_at, limits.tokens_per_day
-    grant.requests_per_minute, grant.concurrent = limits.requests_per_minute, limits.concurrent
-    grant.version += 1
-    grant.save()
-    if held - {*functions}:
+    before = grant.scope()
+    grant.ends_at, grant.version = ends_at, grant.version + 1
+    write_scope(grant, scope)
+    if stops_work(before, scope):
         advance_epoch(grant_key(grant.pk))  # running work may hold a permit for what is no longer given
     _record("grant.renewed", actor, grant, at, reason, ends_at=ends_at.isoformat())
     return grant
+
+
+def write_scope(grant: Grant, scope: Scope) -> None:
+    """Write what a grant opens, and save it."""
+    held = {function.name for function in grant.functions.all()}
+    grant.functions.exclude(name__in=scope.functions).delete()
+    added = sorted(scope.functions - held)
+    GrantFunction.objects.bulk_create([GrantFunction(grant=grant, name=name) for name in added])
+    limits = scope.limits
+    grant.tokens_per_day, grant.requests_per_minute = limits.tokens_per_day, limits.requests_per_minute
+    grant.concurrent = limits.concurrent
+    grant.purposes, grant.sampler = sorted(scope.purposes), stored(scope.sampler)
+    grant.save()
 
 
 @transaction.atomic
@@ -137,7 +151,7 @@ def suspend_grant(
         act: what the holder is said to have done, where the grant has rules of engagement.
         further: why it is suspended although the act lies inside them.
     """
-    grant = _locked(actor, "suspend", grant_id, expected_version)
+    grant = locked_grant(actor, "suspend", grant_id, expected_version)
     if not reason.strip():
         raise InvalidInput("A reason is needed.", field="reason", change="Write what the holder shall read.")
     clause = _inside(grant, act, further)
@@ -171,7 +185,7 @@ def _inside(grant: Grant, act: Act | None, further: str) -> str:
 @transaction.atomic
 def confirm_suspension(actor: Actor, grant_id: str, *, reason: str, expected_version: int, at: datetime) -> None:
     """A second officer confirms a suspension, so that it no longer lapses."""
-    grant = _locked(actor, "confirm", grant_id, expected_version)
+    grant = locked_grant(actor, "confirm", grant_id, expected_version)
     suspension = _open_suspension(grant)
     suspension.confirmed_by_id, suspension.confirmed_by_name, suspension.confirmed_at = actor.id, actor.name, at
     suspension.save(update_fields=["confirmed_by_id", "confirmed_by_name", "confirmed_at"])
@@ -184,7 +198,7 @@ def lift_suspension(
     actor: Actor, grant_id: str, *, reason: str, expected_version: int, at: datetime, is_unfounded: bool = False
 ) -> None:
     """Another officer gives the grant back; when it was unfounded, the lost time is added to its end."""
-    grant = _locked(actor, "lift", grant_id, expected_version)
+    grant = locked_grant(actor, "lift", grant_id, expected_version)
     suspension = _open_suspension(grant)
     if not reason.strip():
         raise InvalidInput("A reason is needed.", field="reason", change="Write what was found.")
@@ -231,10 +245,13 @@ def expire_grants(actor: Actor, *, at: datetime) -> int:
 
 
 def relations_of(actor: Actor, grant: Grant) -> frozenset[str]:
-    """Return the roles and relations under which the lifecycle knows this actor; a token has none."""
-    if actor.scopes is not None:
-        return frozenset()
+    """Return the roles and relations under which the lifecycle knows this actor.
+
+    A token never decides: it is at most its owner's, the holder, and that only with the scope to write.
+    """
     own = {"holder"} if actor.is_person and actor.account_id == Team(None, grant).owner_id else set()
+    if actor.scopes is not None:
+        return frozenset(own) if WRITE_SCOPE in actor.scopes else frozenset()
     roles = frozenset() if uses(actor, grant) else actor.roles  # nobody decides on a grant that they use
     return frozenset(own | set(roles) | ({"system"} if actor.is_system else set()))
 
@@ -263,7 +280,7 @@ def decide_command(actor: Actor, grant: Grant, name: str) -> Decision:
 @transaction.atomic
 def surrender_grant(actor: Actor, grant_id: str, *, reason: str, expected_version: int, at: datetime) -> None:
     """The holder gives a grant up; work that it permits stops, and only a new application opens the size again."""
-    grant = _locked(actor, "surrender", grant_id, expected_version)
+    grant = locked_grant(actor, "surrender", grant_id, expected_version)
     grant.suspensions.filter(ended_at=None).update(ended_at=at, ended_by_name=actor.name, end_reason="grant given up")
     grant.ended_at = at
     _set_state(grant, SURRENDERED)
@@ -272,7 +289,8 @@ def surrender_grant(actor: Actor, grant_id: str, *, reason: str, expected_versio
     run_withdrawn(grant, "surrendered", at=at)
 
 
-def _locked(actor: Actor, command: str, grant_id: str, expected_version: int) -> Grant:
+def locked_grant(actor: Actor, command: str, grant_id: str, expected_version: int) -> Grant:
+    """Return the grant for a command: the actor may give it, and nobody changed it since the form was shown."""
     grant = Grant.objects.select_for_update().get(pk=grant_id)
     _check(decide_command(actor, grant, command))
     if grant.version != expected_version:

@@ -83,6 +83,8 @@ urlpatterns = [
     _token(GRANT + "duties/", duties.Duties, "api-grant-duties"),
     _token(GRANT + "duties/<int:pk>/hand_in/", duties.HandIn, "api-grant-duty-hand-in"),
     _token(GRANT + "closing/", duties.CloseOuts, "api-grant-closing"),
+    _token("grants/<name:grant_id>/surrender/", account.Surrender, "api-grant-surrender"),
+    _token("grants/<name:grant_id>/renewal/", account.Renewal, "api-grant-renewal"),
     _token("jobs/", jobs.Jobs, "api-jobs"),
     _token("jobs/<name:job_id>/", jobs.OneJob, "api-job"),
     _token("jobs/<name:job_id>/cancel/", jobs.Cancellation, "api-job-cancel"),

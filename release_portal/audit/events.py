@@ -38,6 +38,7 @@ _ALL = (
     EventKind("token.created", "API token created"),
     EventKind("token.revoked", "API token revoked"),
     EventKind("grant.created", "grant created"),
+    EventKind("grant.restricted", "grant narrowed"),
     EventKind("grant.suspended", "grant suspended"),
     EventKind("grant.suspension_confirmed", "suspension confirmed by a second officer"),
     EventKind("grant.lifted", "suspension lifted"),

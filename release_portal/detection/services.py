@@ -29,7 +29,14 @@ logger = logging.getLogger(__name__)
 
 
 def detect(
-    actor: Actor, size: str, text: str, *, at: datetime, interface: str = "web", submit_key: str | None = None
+    actor: Actor,
+    size: str,
+    text: str,
+    *,
+    at: datetime,
+    interface: str = "web",
+    submit_key: str | None = None,
+    purpose: str = "",
 ) -> DetectionReport:
     """Compare a text with the portal's own record and have a size score it; the same submit_key is the same report.
 
@@ -47,6 +54,7 @@ def detect(
         interface=interface,
         # Keys are one namespace for all of an account's jobs.
         submit_key=f"detect:{submit_key}"[:80] if submit_key else None,
+        purpose=purpose,
     )
     found = match(read, at=at)
     require_service()  # a Redis that does not answer must not be waited for inside the transaction

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from inference.contract import SamplingSettings
+from release_portal.access.sampler_rules import FRACTIONS, WIDEST, Bounds, nearest
 from release_portal.core.errors import InvalidInput
 
 MOST_STOPS, LONGEST_STOP = 4, 200
@@ -65,28 +66,48 @@ def _exact(value: float | str, is_whole: bool) -> float:
     return number
 
 
+def _within(name: str, default: float) -> Range:
+    """A setting that a grant can bound goes as far as the rule of bounds says."""
+    widest = WIDEST[name]
+    assert widest.least is not None
+    assert widest.most is not None
+    return Range(widest.least, widest.most, default, is_whole=name not in FRACTIONS)
+
+
 RANGES: dict[str, Range] = {
-    "max_tokens": Range(1, 1024, 64, is_whole=True),
-    "temperature": Range(0.0, 2.0, 1.0),
-    "top_k": Range(0, 1000, 0, is_whole=True),
-    "top_p": Range(0.01, 1.0, 1.0),
+    "max_tokens": _within("max_tokens", 64),
+    "temperature": _within("temperature", 1.0),
+    "top_k": _within("top_k", 0),
+    "top_p": _within("top_p", 1.0),
     "seed": Range(0, 2**63 - 1, 0, is_whole=True),
-    "samples": Range(1, 4, 1, is_whole=True),
+    "samples": _within("samples", 1),
 }
 
 
 def read_settings(
-    values: Mapping[str, Any], fresh_seed: Callable[[], int], longest: int | None = None
+    values: Mapping[str, Any],
+    fresh_seed: Callable[[], int],
+    longest: int | None = None,
+    *,
+    bounds: Bounds | None = None,
+    usual_tokens: int | None = None,
 ) -> SamplingSettings:
     """Return the settings that the values describe; without a seed a fresh one is drawn and shown.
 
     Args:
         longest: most tokens that an output may have while restriction R2 is in force on the size.
+        bounds: of the grant; what nobody asked for is moved into them, what somebody asked for is checked where the
+            job is submitted.
+        usual_tokens: length of an output where nobody gives one, if the interface has one of its own.
 
     Raises:
         InvalidInput: naming the first field that is wrong.
     """
     numbers = {name: limits.read(name, values.get(name)) for name, limits in RANGES.items()}
+    for name in numbers:
+        if values.get(name) in (None, ""):
+            usual = usual_tokens if name == "max_tokens" and usual_tokens else numbers[name]
+            numbers[name] = nearest(bounds or {}, name, usual)
     numbers["max_tokens"] = _shortened(numbers["max_tokens"], values.get("max_tokens"), longest)
     seed = values.get("seed")
     return SamplingSettings(

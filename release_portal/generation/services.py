@@ -10,7 +10,9 @@ from typing import Any
 from inference.contract import Function
 from release_portal.access.lookups import size_for
 from release_portal.access.policy import Action
+from release_portal.access.sampler_rules import Bounds
 from release_portal.core.actors import Actor
+from release_portal.core.errors import PortalError
 from release_portal.generation.limits import read_prompt, read_settings
 from release_portal.jobs.lookups import generation_for
 from release_portal.jobs.models import Job, Receipt
@@ -31,22 +33,35 @@ def generate(
     at: datetime,
     interface: str = "web",
     submit_key: str | None = None,
+    usual_tokens: int | None = None,
 ) -> Job:
     """Submit a generation from the words of a form or a client.
 
     Args:
-        values: prompt, temperature, top_k, top_p, max_tokens, stop, seed, samples; numbers may be text.
+        values: prompt, temperature, top_k, top_p, max_tokens, stop, seed, samples, purpose; numbers may be text.
+        usual_tokens: length of an output where the values give none.
     """
+    bounds = _bounds(actor, size, at)
     request = JobRequest(
         size=size,
         function=Function.GENERATE,
         prompt=read_prompt(values.get("prompt", "")),
-        settings=read_settings(values, fresh_seed, _longest(actor, size, at)),
+        settings=read_settings(values, fresh_seed, _longest(actor, size, at), bounds=bounds, usual_tokens=usual_tokens),
         interface=interface,
         needs_reader=interface == "web",
         submit_key=submit_key or None,
+        purpose=str(values.get("purpose") or ""),
     )
     return submit_job(actor, request, at=at)
+
+
+def _bounds(actor: Actor, size: str, at: datetime) -> Bounds:
+    """Return the bounds of the grant that carries it, for what nobody asks for; the submission decides and refuses."""
+    try:
+        grant = size_for(actor, size, Action.GENERATE, at=at).grant
+    except PortalError:
+        return {}
+    return grant.bounds() if grant else {}
 
 
 def _longest(actor: Actor, size: str, at: datetime) -> int | None:
@@ -67,6 +82,7 @@ def generate_again(actor: Actor, job_id: str, *, at: datetime, submit_key: str |
         settings=earlier.settings,
         needs_reader=True,
         submit_key=submit_key or None,
+        purpose=earlier.purpose,
     )
     return submit_job(actor, request, at=at)
 

@@ -44,6 +44,7 @@ class Job(models.Model):
     grant = models.ForeignKey(Grant, on_delete=models.PROTECT, null=True, blank=True, related_name="jobs")
     function = models.CharField(max_length=12)
     interface = models.CharField(max_length=12)  # web, api
+    purpose = models.CharField(max_length=3, blank=True)  # code; empty where the grant has none, or none is needed
     submit_key = models.CharField(max_length=80, null=True, blank=True)  # noqa: DJ001 - NULL: no key, never equal
     state = models.CharField(max_length=12, default=QUEUED, choices=[(state, state) for state in STATES])
     finish_reason = models.CharField(max_length=16, blank=True)
@@ -80,7 +81,7 @@ class Job(models.Model):
         constraints = [models.UniqueConstraint(fields=["account", "submit_key"], name="one_job_per_submission")]
         indexes = [
             models.Index(fields=["state", "created_at"], name="job_open"),  # settlement looks for lost jobs
-            models.Index(fields=["quota_holder", "created_at"], name="job_quota"),  # requests a minute
+            models.Index(fields=["quota_holder", "created_at"], name="job_quota"),  # the minute, use by purpose
             models.Index(fields=["account", "-created_at"], name="job_history"),
         ]
 

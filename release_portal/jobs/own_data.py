@@ -18,9 +18,9 @@ def declare() -> None:
             "Prompts and outputs are encrypted and yours alone to read.",
             lambda user: user.jobs.select_related("size"),
             (
-                "id", "size_id", "function", "interface", "state", "finish_reason", "stage", "policy_version",
-                "card_version", "weights_digest", "sampling", "prompt", "output", "prompt_tokens", "completion_tokens",
-                "charged_tokens",
+                "id", "size_id", "function", "purpose", "interface", "state", "finish_reason", "stage",
+                "policy_version", "card_version", "weights_digest", "sampling", "prompt", "output",
+                "prompt_tokens", "completion_tokens", "charged_tokens",
                 "created_at", "started_at", "last_token_at", "ended_at",
             ),
             kept="Prompts and outputs go. When which size generated how much under which grant stays: quotas and the "

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 
 import redis
 from django.db import transaction
-from django.db.models import CharField, F, Value
+from django.db.models import CharField, Count, F, Sum, Value
 
 from release_portal.access.models import Grant, UsageDay
 from release_portal.access.quota import PUBLIC_LIMITS, Limits, Usage, cut
@@ -21,6 +22,8 @@ from release_portal.jobs.reservations import MINUTE, Claim, Fate, Numbers, Reser
 from release_portal.releases.hold_rules import Restriction
 
 logger = logging.getLogger(__name__)
+
+DAYS_SHOWN = 14
 
 
 def quota_holder(actor: Actor, grant: Grant | None) -> str:
@@ -52,6 +55,24 @@ def usage_of(holder: str, at: datetime) -> Usage:
         recent=tuple(recent.values_list("created_at", flat=True)),
         running=len(open_days),
     )
+
+
+@dataclass(frozen=True)
+class UseOfDay:
+    """What the requests of one day and purpose came to: counts, never content."""
+
+    day: date
+    purpose: str
+    tokens: int
+    requests: int
+
+
+def use_by_purpose(holder: str, at: datetime) -> list[UseOfDay]:
+    """Return the use of the last days by purpose, newest first."""
+    since = at - timedelta(days=DAYS_SHOWN)
+    jobs = Job.objects.of_holder(holder).filter(created_at__gt=since).order_by()
+    counted = jobs.values_list("quota_day", "purpose").annotate(tokens=Sum("charged_tokens"), requests=Count("pk"))
+    return [UseOfDay(*row) for row in counted.order_by("-quota_day", "purpose")]
 
 
 class DatabaseBooks:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import redis
@@ -27,7 +27,10 @@ from inference.contract import (
     reader_key,
 )
 from release_portal.access.lookups import SizeAccess, size_for
+from release_portal.access.models import Grant
 from release_portal.access.policy import POLICY_MARK, POLICY_VERSION, Action
+from release_portal.access.purposes import purpose_of_job
+from release_portal.access.sampler_rules import WIDEST, outside
 from release_portal.celery import app
 from release_portal.core.actors import Actor
 from release_portal.core.errors import InvalidInput, Unavailable
@@ -58,6 +61,7 @@ class JobRequest:
         interface: "web" or "api".
         needs_reader: end the work when nobody reads it for 30 s.
         submit_key: the same key from the same account is the same job, however often it is sent.
+        purpose: code of what it is for; may be left out where the grant has one purpose.
     """
 
     size: str
@@ -67,6 +71,7 @@ class JobRequest:
     interface: str = "web"
     needs_reader: bool = False
     submit_key: str | None = None
+    purpose: str = ""
 
     @property
     def most_new(self) -> int:
@@ -108,6 +113,8 @@ def _permit_and_queue(actor: Actor, request: JobRequest, prompt_tokens: int, at:
     access = size_for(actor, request.size, ACTION_OF[request.function], at=at)
     asked = prompt_tokens + request.most_new * request.settings.samples
     _check_length(request, access.restrictions)
+    _check_bounds(request, access.grant, prompt_tokens)
+    request = replace(request, purpose=purpose_of_job(access.grant.purposes if access.grant else (), request.purpose))
     claim = Claim(quota_holder(actor, access.grant), new_job_id(), asked)
     with reserved(claim, limits_of(access.grant, access.restrictions), at=at):
         job = _write_job(actor, request, access, claim, prompt_tokens, at)
@@ -155,6 +162,7 @@ def _write_job(
         function=request.function.value,
         interface=request.interface,
         submit_key=request.submit_key,
+        purpose=request.purpose,
         stage=access.stage.slug,
         policy_version=POLICY_VERSION,
         card_version=card.number if card else 0,
@@ -179,6 +187,24 @@ def _check_length(request: JobRequest, restrictions: Iterable[Restriction]) -> N
             field="max_tokens",
             rule="restriction R2",
             change=f"Ask for {longest} tokens or fewer.",
+        )
+
+
+def _check_bounds(request: JobRequest, grant: Grant | None, prompt_tokens: int) -> None:
+    """Refuse settings that go beyond the grant's bounds, whichever interface asks."""
+    bounds = grant.bounds() if grant else {}
+    is_generation = request.function is Function.GENERATE
+    values: dict[str, float] = {"context": prompt_tokens + request.most_new}
+    if is_generation:
+        values |= {name: getattr(request.settings, name) for name in WIDEST if name != "context"}
+    problem = outside(bounds, values)
+    if problem is not None:
+        raise InvalidInput(
+            problem.reason,
+            field=problem.field if problem.field != "context" else "max_tokens" if is_generation else "prompt",
+            code="sampler_bounds",
+            rule="grant: sampler bounds (Q13)",
+            change="Stay within the bounds; they stand on the page of your grant.",
         )
 
 

@@ -35,6 +35,7 @@ _ALL = (
     _kind("application_lapses_soon", "application size state until"),
     _kind("application_lapsed", "application size state"),
     _kind("grant_suspended", "grant purpose reason"),
+    _kind("grant_restricted", "grant purpose reason changes"),
     _kind("grant_lifted", "grant purpose reason end"),
     _kind("grant_suspension_lapsed", "grant purpose end"),
     _kind("grant_expired", "grant purpose end"),

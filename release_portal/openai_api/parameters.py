@@ -39,6 +39,7 @@ class Call:
     Args:
         model: catalogue id.
         values: words of the form that `generation` reads.
+        usual_tokens: length of an output where the client gives none.
         prompt: text, for completions.
         messages: role and content, for chat.
         is_stream: answer with server-sent events.
@@ -47,6 +48,7 @@ class Call:
 
     model: str
     values: dict[str, Any]
+    usual_tokens: int
     prompt: str
     messages: tuple[dict[str, str], ...]
     is_stream: bool
@@ -95,15 +97,27 @@ def _call(
     most = data.get("max_tokens") if most is None else most
     values = {name: _number(data, name) for name in ("temperature", "top_p", "top_k", "seed")}
     values |= {"samples": _number(data, "n"), "stop": data.get("stop")}
-    values["max_tokens"] = default_tokens if most is None else _number({"max_tokens": most}, "max_tokens")
+    values["max_tokens"] = None if most is None else _number({"max_tokens": most}, "max_tokens")
+    values["purpose"] = _purpose(data.get("metadata"))
     return Call(
         model=model,
         values=values,
+        usual_tokens=default_tokens,
         prompt=prompt,
         messages=messages,
         is_stream=_boolean(data, "stream"),
         include_usage=_boolean(options or {}, "include_usage"),
     )
+
+
+def _purpose(metadata: Any) -> str:
+    """Return the purpose that the metadata names; its other keys are the client's own."""
+    if metadata is not None and not isinstance(metadata, dict):
+        raise _wrong("metadata", "metadata must be an object.")
+    purpose = (metadata or {}).get("purpose")
+    if purpose is not None and not isinstance(purpose, str):
+        raise _wrong("metadata.purpose", "metadata.purpose must be the code of a purpose.")
+    return purpose or ""
 
 
 def _refuse_unknown(data: Mapping[str, Any], known: set[str]) -> None:

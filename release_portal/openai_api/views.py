@@ -129,13 +129,14 @@ async def _answer(actor: Actor, call: Call, *, prompt: str | None = None) -> Htt
 def _submit(actor: Actor, call: Call, prompt: str) -> tuple[Job, dict[str, str]]:
     at = now()
     try:
-        job = generate(actor, call.model, {**call.values, "prompt": prompt}, at=at, interface="api")
+        values = {**call.values, "prompt": prompt}
+        job = generate(actor, call.model, values, at=at, interface="api", usual_tokens=call.usual_tokens)
     except NotFound as error:
         raise _no_model(call.model) from error
     except TooMuch as error:
         raise Limited(error, refused_headers(actor, call.model, at)) from error
     except PortalError as error:
-        error.field = {"samples": "n"}.get(error.field, error.field)
+        error.field = {"samples": "n", "purpose": "metadata.purpose"}.get(error.field, error.field)
         raise
     return job, rate_headers(job, at)
 

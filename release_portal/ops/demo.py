@@ -101,13 +101,13 @@ def write_grants(*, at: dt.datetime) -> None:
     people = {user.username: user for user in User.objects.filter(username__in=[person.name for person in CAST])}
     day = dt.timedelta(days=1)
 
-    def grant(name: str, purpose: str, start: dt.datetime, end: dt.datetime, limits: Limits) -> Grant:
-        terms = GrantTerms((size,), ("generate", "detect"), purpose, start, end, limits)
+    def grant(name: str, code: str, purpose: str, start: dt.datetime, end: dt.datetime, limits: Limits) -> Grant:
+        terms = GrantTerms((size,), ("generate", "detect"), purpose, start, end, limits, purposes=(code,))
         return create_grant(DEMO, people[name], terms, reason="demo data", at=at)
 
-    grant("cleo", "Detection of model-generated text", at - 30 * day, at + 180 * day, CLEO_LIMITS)
-    grant("dan", "Evaluation of small models", at - 200 * day, at - 20 * day, OTHER_LIMITS)
-    suspended = grant("eve", "Creative writing tools", at - 60 * day, at + 120 * day, OTHER_LIMITS)
+    grant("cleo", "P01", "Detection of model-generated text", at - 30 * day, at + 180 * day, CLEO_LIMITS)
+    grant("dan", "P08", "Evaluation of small models", at - 200 * day, at - 20 * day, OTHER_LIMITS)
+    suspended = grant("eve", "P12", "Creative writing tools", at - 60 * day, at + 120 * day, OTHER_LIMITS)
     ben, olu = actor_of(people["ben"]), actor_of(people["olu"])
     reason = "Unusual volume from several networks; under review."
     suspend_grant(ben, suspended.pk, reason=reason, expected_version=suspended.version, at=at)

@@ -195,7 +195,7 @@ TABLE: dict[str, tuple[str, str]] = {
             "api-me", "api-grants", "api-grant", "api-jobs", "api-job", "api-job-cancel", "api-applications",
             "api-application", "api-application-checks", "api-application-submit", "api-application-withdraw",
             "api-application-answer",
-            "api-detections", "api-detection",
+            "api-detections", "api-detection", "api-grant-surrender", "api-grant-renewal",
             "api-application-cohort", "api-application-team",
             "api-application-seat-undo", "api-application-seat-remove", "api-grant-team", "api-grant-seat-undo",
             "api-grant-seat-remove", "api-cohort-deputy", "api-cohort-hand-over", "api-cohort-take-over",

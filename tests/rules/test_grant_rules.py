@@ -43,6 +43,8 @@ def test_the_published_matrix() -> None:
         ("revoke", "suspended", "access_lead"),
         *(("reinstate", state, "appeal") for state in ("suspended", "expired", "revoked", "closed")),
         *(("surrender", state, "holder") for state in LIVE),
+        *(("restrict", state, "duty_officer") for state in ("active", "scheduled", "paused")),
+        *(("restrict", state, "access_lead") for state in ("active", "scheduled", "paused")),
     }
     found = {
         (one.name, state, who)

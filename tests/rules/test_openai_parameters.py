@@ -26,8 +26,8 @@ def wrong(data: dict[str, Any], base: dict[str, Any] | None = None) -> InvalidIn
 def test_a_call_with_nothing_but_model_and_prompt_takes_the_clients_defaults() -> None:
     call = read_completion(COMPLETION)
     assert (call.model, call.prompt, call.is_stream, call.include_usage) == ("lab/size", "Once", False, False)
-    assert call.values["max_tokens"] == 16
-    assert read_chat(CHAT).values["max_tokens"] == 256
+    assert (call.values["max_tokens"], call.usual_tokens) == (None, 16)
+    assert read_chat(CHAT).usual_tokens == 256
 
 
 def test_every_parameter_arrives_under_the_name_that_generation_reads() -> None:
@@ -35,6 +35,7 @@ def test_every_parameter_arrives_under_the_name_that_generation_reads() -> None:
     values = read_completion({**COMPLETION, **given_, "stream": True, "stream_options": {"include_usage": True}})
     assert values.values == {
         "temperature": 0.5, "top_p": 0.9, "top_k": 5, "stop": ["x"], "seed": 7, "samples": 2, "max_tokens": 9,
+        "purpose": "",
     }  # fmt: skip
     assert values.is_stream
     assert values.include_usage

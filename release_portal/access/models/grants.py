@@ -12,6 +12,9 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q
 
 from release_portal.access.grant_rules import ACTIVE, STORED, SUSPENDED, GrantFacts, Pause, state_at
+from release_portal.access.quota import Limits
+from release_portal.access.sampler_rules import Span, read_bounds
+from release_portal.access.scope_rules import Scope
 from release_portal.registry.models import ModelSize
 
 if TYPE_CHECKING:
@@ -70,6 +73,8 @@ class Grant(models.Model):
     )
     sizes = models.ManyToManyField(ModelSize, related_name="grants")
     purpose = models.TextField()
+    purposes = models.JSONField(default=list, blank=True)  # codes; a grant of before codes has none
+    sampler = models.JSONField(default=dict, blank=True)  # setting -> [least, most]
     state = models.CharField(max_length=12, default=ACTIVE, choices=[(state, state) for state in STORED])
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
@@ -109,6 +114,16 @@ class Grant(models.Model):
             suspended_reason=open_one.reason if open_one else "",
             pauses=pauses,
         )
+
+    def bounds(self) -> dict[str, Span]:
+        """Return how far sampler settings may go."""
+        return read_bounds(self.sampler)
+
+    def scope(self) -> Scope:
+        """Return what it opens, as the rules of narrowing read it."""
+        limits = Limits(self.tokens_per_day, self.requests_per_minute, self.concurrent)
+        functions = frozenset(function.name for function in self.functions.all())
+        return Scope(functions, frozenset(self.purposes), limits, self.bounds())
 
     def state_at(self, at: datetime, pauses: tuple[Pause, ...] = ()) -> str:
         """Return the state that counts at that time; without pauses, what people and the clock made of it."""

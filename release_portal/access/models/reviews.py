@@ -11,6 +11,7 @@ from release_portal.access.extra_terms import read
 from release_portal.access.models.applications import Application
 from release_portal.access.quota import Limits
 from release_portal.access.review_rules import VERDICTS
+from release_portal.access.sampler_rules import read_bounds
 
 
 class ReviewVote(models.Model):
@@ -30,6 +31,7 @@ class ReviewVote(models.Model):
     requests_per_minute = models.PositiveIntegerField(default=0)
     concurrent = models.PositiveIntegerField(default=0)
     terms = models.JSONField(default=list)
+    sampler = models.JSONField(default=dict, blank=True)
     at = models.DateTimeField()
 
     class Meta:
@@ -46,7 +48,8 @@ class ReviewVote(models.Model):
     def conditions(self) -> Conditions:
         """Return under which conditions the person approved."""
         limits = Limits(self.tokens_per_day, self.requests_per_minute, self.concurrent)
-        return Conditions(tuple(self.functions), self.last_day, limits, read(self.terms))
+        terms, sampler = read(self.terms), read_bounds(self.sampler)
+        return Conditions(tuple(self.functions), self.last_day, limits, terms, sampler)
 
 
 class Advice(models.Model):

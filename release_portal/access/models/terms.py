@@ -12,6 +12,7 @@ from release_portal.access.extra_terms import Term, digest_of, read
 from release_portal.access.models.applications import Application
 from release_portal.access.models.grants import Grant
 from release_portal.access.quota import Limits
+from release_portal.access.sampler_rules import read_bounds, stored
 
 
 class TermsOfferQuerySet(models.QuerySet["TermsOffer"]):
@@ -35,6 +36,7 @@ class TermsOffer(models.Model):
     tokens_per_day = models.PositiveIntegerField(default=0)
     requests_per_minute = models.PositiveIntegerField(default=0)
     concurrent = models.PositiveIntegerField(default=0)
+    sampler = models.JSONField(default=dict, blank=True)
     offered_by_id = models.CharField(max_length=60)
     offered_by = models.CharField(max_length=150)
     offered_at = models.DateTimeField()
@@ -79,7 +81,7 @@ class TermsOffer(models.Model):
     def conditions(self) -> Conditions:
         """Return what the approval gives once the terms are accepted."""
         limits = Limits(self.tokens_per_day, self.requests_per_minute, self.concurrent)
-        return Conditions(tuple(self.functions), self.last_day, limits, self.read())
+        return Conditions(tuple(self.functions), self.last_day, limits, self.read(), read_bounds(self.sampler))
 
 
 def given(conditions: Conditions) -> dict[str, Any]:
@@ -91,6 +93,7 @@ def given(conditions: Conditions) -> dict[str, Any]:
         "tokens_per_day": limits.tokens_per_day,
         "requests_per_minute": limits.requests_per_minute,
         "concurrent": limits.concurrent,
+        "sampler": stored(conditions.sampler),
     }
 
 

@@ -18,6 +18,7 @@ class DetectionInput(Input):
 
     size = SizeSlug(help_text="lab/name of the size that shall score it.")
     text = Text(min_length=1, max_length=1_000_000)
+    purpose = Text(max_length=3, required=False, help_text="P01 to P15; needed where your grant has several.")
 
 
 class DetectionRow(serializers.Serializer[Any]):

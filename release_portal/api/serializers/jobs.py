@@ -39,6 +39,7 @@ class GenerationInput(Input):
     )
     seed = Whole(required=False, help_text="The same seed, the same text; a fresh one else.", **_limits("seed"))
     samples = Whole(required=False, **_limits("samples"))
+    purpose = Text(max_length=3, required=False, help_text="P01 to P15; needed where your grant has several.")
 
 
 class SettingFacts(serializers.Serializer[Any]):
@@ -68,6 +69,7 @@ class JobRow(serializers.Serializer[Any]):
     size = serializers.CharField(source="size.slug")
     grant = serializers.CharField(source="grant_id", allow_null=True)
     function = serializers.CharField(help_text="generate or score.")
+    purpose = serializers.CharField(help_text="P01 to P15; empty where none is needed.")
     interface = serializers.CharField()
     state = serializers.ChoiceField(STATES)
     finish_reason = serializers.CharField(help_text="Empty until it has ended.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.urls import reverse
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -34,7 +36,8 @@ class Detections(TokenView):
 
     def _detect(self, key: str | None) -> Response:
         values = self.sent(DetectionInput)
-        report = detect(self.actor, values["size"], values["text"], at=self.at, interface="api", submit_key=key)
+        given: dict[str, Any] = {"interface": "api", "submit_key": key, "purpose": values.get("purpose", "")}
+        report = detect(self.actor, values["size"], values["text"], at=self.at, **given)
         response = Response(DetectionFacts(report_payload(report)).data, status=202)
         response["Location"] = reverse("api-detection", args=[report.pk])
         return response

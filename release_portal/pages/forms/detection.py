@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django import forms
@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from release_portal.detection.limits import ADVISED_TOKENS, LEAST_TOKENS
 from release_portal.pages.forms.base import ServiceForm
+from release_portal.pages.forms.playground import offer_purposes
 from release_portal.registry.models import ModelSize
 
 
@@ -18,10 +19,12 @@ class DetectionForm(ServiceForm):
         label=_("Model size that scores it"),
         help_text=_("The record of served texts is the same for every size; ranks and curvature are this size's own."),
     )
+    purpose = forms.ChoiceField(label=_("Purpose"), help_text=_("What this is for; your grants have several purposes."))
     submit_key = forms.CharField(label=_("Submission"), widget=forms.HiddenInput)
 
-    def __init__(self, *args: Any, sizes: Iterable[ModelSize], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, sizes: Iterable[ModelSize], purposes: Sequence[str] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        offer_purposes(self, purposes)
         self.fields["size"].choices = [(size.slug, size.name) for size in sizes]  # type: ignore[attr-defined]
         self.fields["text"] = _text()  # here, since `text` is also how a form is read
 

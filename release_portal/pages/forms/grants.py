@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from release_portal.access.models import Grant
+from release_portal.access.purposes import PURPOSES
+from release_portal.access.quota import Limits
 from release_portal.access.revocation_rules import REVOCATION_REASONS
+from release_portal.access.scope_rules import Scope
+from release_portal.core.errors import InvalidInput
 from release_portal.pages.forms.base import ServiceForm
+from release_portal.pages.forms.sampler import sampler_fields, sampler_of, sampler_words
+from release_portal.pages.words import FUNCTIONS
 
 
 class SuspendForm(ServiceForm):
@@ -16,6 +25,57 @@ class SuspendForm(ServiceForm):
         widget=forms.Textarea(attrs={"rows": 3}),
     )
     expected_version = forms.CharField(label=_("Version"), widget=forms.HiddenInput)
+
+
+def limits_typed(form: ServiceForm) -> Limits:
+    """Return the quota that was typed in."""
+    return Limits(_whole(form, "tokens_per_day"), _whole(form, "requests_per_minute"), _whole(form, "concurrent"))
+
+
+def _whole(form: ServiceForm, name: str) -> int:
+    written = form.text(name).replace(",", "").strip()
+    if not (written.isascii() and written.isdecimal() and len(written) <= 12):
+        raise InvalidInput("Write a whole number.", field=name)
+    return int(written)
+
+
+def _number(label: Any) -> forms.CharField:
+    return forms.CharField(label=label, widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}))
+
+
+class RestrictForm(ServiceForm):
+    functions = forms.MultipleChoiceField(label=_("Functions that stay"), widget=forms.CheckboxSelectMultiple)
+    purposes = forms.MultipleChoiceField(label=_("Purposes that stay"), widget=forms.CheckboxSelectMultiple)
+    tokens_per_day = _number(_("Tokens a day"))
+    requests_per_minute = _number(_("Requests a minute"))
+    concurrent = _number(_("Requests at once"))
+    reason = forms.CharField(
+        label=_("Why do you narrow it?"),
+        help_text=_("The holder reads it with what changed. Work that may go beyond it stops."),
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+    expected_version = forms.CharField(label=_("Version"), widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, grant: Grant, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        scope = grant.scope()
+        self.fields |= sampler_fields()
+        self.order_fields([name for name in self.fields if name not in ("reason", "expected_version")])
+        self._offer("functions", [(name, FUNCTIONS.get(name, name)) for name in sorted(scope.functions)])
+        self._offer("purposes", [(code, f"{code} {PURPOSES[code]}") for code in sorted(scope.purposes)])
+        if not scope.purposes:
+            del self.fields["purposes"]
+        limits = {name: getattr(scope.limits, name) for name in ("tokens_per_day", "requests_per_minute", "concurrent")}
+        held = {"functions": sorted(scope.functions), "purposes": sorted(scope.purposes)}
+        self.initial = {**held, **limits, **sampler_words(scope.sampler), **self.initial}
+
+    def scope(self) -> Scope:
+        """Return what shall be left."""
+        purposes = self.texts("purposes") if "purposes" in self.fields else []
+        return Scope(frozenset(self.texts("functions")), frozenset(purposes), limits_typed(self), sampler_of(self))
+
+    def _offer(self, name: str, choices: list[tuple[str, Any]]) -> None:
+        self.fields[name].choices = choices  # type: ignore[attr-defined]
 
 
 class SurrenderForm(ServiceForm):

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from release_portal.access.models import Grant
+from release_portal.access.purposes import PURPOSES
+from release_portal.access.sampler_rules import Bounds, Span, nearest, sides_in_words
 from release_portal.generation.limits import LONGEST_STOP, MOST_STOPS, RANGES
 from release_portal.jobs.models import Job
 from release_portal.pages.forms.base import ServiceForm
@@ -49,6 +53,9 @@ class PlaygroundForm(ServiceForm):
     max_tokens = _number("max_tokens")
     samples = _number("samples")
     seed = _number("seed")
+    purpose = forms.ChoiceField(
+        label=_("Purpose"), help_text=_("What this request is for; your grant has several purposes.")
+    )
     stop = forms.CharField(
         label=_("Stop at"),
         help_text=_("The text ends before any of these. One per line, up to %(most)d of %(length)d characters.")
@@ -58,9 +65,18 @@ class PlaygroundForm(ServiceForm):
     )
     submit_key = forms.CharField(label=_("Submission"), widget=forms.HiddenInput)
 
-    def __init__(self, *args: Any, keep: str = "", **kwargs: Any) -> None:
+    def __init__(self, *args: Any, keep: str = "", grant: Grant | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["prompt"].widget.attrs["data-keep"] = keep
+        offer_purposes(self, grant.purposes if grant else [])
+        for name, span in (grant.bounds() if grant else {}).items():
+            if name in self.fields:
+                self._bound(name, span, grant.bounds() if grant else {})
+
+    def _bound(self, name: str, span: Span, bounds: Bounds) -> None:
+        """Say how far the grant lets a setting go, and begin inside of it."""
+        self.fields[name].help_text = _("Your grant: %(bound)s.") % {"bound": sides_in_words(span)}
+        self.fields[name].initial = f"{nearest(bounds, name, RANGES[name].default):g}"
 
     @property
     def numbers(self) -> list[forms.BoundField]:
@@ -70,7 +86,16 @@ class PlaygroundForm(ServiceForm):
     def values(self) -> dict[str, Any]:
         """Return what the generation service reads."""
         stops = [line for line in self.text("stop").split("\n") if line]
-        return {name: self.text(name) for name in ("prompt", *NUMBERS)} | {"stop": stops}
+        return {name: self.text(name) for name in ("prompt", "purpose", *NUMBERS)} | {"stop": stops}
+
+
+def offer_purposes(form: ServiceForm, codes: Sequence[str]) -> None:
+    """Ask for a purpose where there are several; where there is one, it is that."""
+    if len(codes) < 2:
+        del form.fields["purpose"]
+        return
+    named = [(code, f"{code} {PURPOSES[code]}") for code in codes]
+    form.fields["purpose"].choices = [("", _("Choose a purpose")), *named]  # type: ignore[attr-defined]
 
 
 def fresh_key() -> str:
@@ -82,4 +107,5 @@ def values_of(job: Job) -> dict[str, str]:
     """Return the words of the form that would make this generation again."""
     chosen = job.settings
     words = {name: f"{getattr(chosen, name):g}" for name in ("temperature", "top_k", "top_p", "max_tokens", "samples")}
-    return words | {"prompt": job.prompt, "seed": str(chosen.seed), "stop": "\n".join(chosen.stop)}
+    words |= {"prompt": job.prompt, "purpose": job.purpose}
+    return words | {"seed": str(chosen.seed), "stop": "\n".join(chosen.stop)}

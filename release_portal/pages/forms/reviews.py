@@ -11,12 +11,12 @@ from django.utils.translation import gettext_lazy as _
 from release_portal.access.conditions import Conditions
 from release_portal.access.models import Application
 from release_portal.access.programmes.applying import offered
-from release_portal.access.quota import Limits
 from release_portal.access.refusals import REASONS
-from release_portal.core.errors import InvalidInput
 from release_portal.pages.forms.applications import day_of
 from release_portal.pages.forms.base import ServiceForm
 from release_portal.pages.forms.grant_duties import add_term_fields, terms_of
+from release_portal.pages.forms.grants import limits_typed
+from release_portal.pages.forms.sampler import sampler_fields, sampler_of
 from release_portal.pages.words import FUNCTIONS
 
 
@@ -43,6 +43,8 @@ class ApproveForm(ServiceForm):
 
     def __init__(self, *args: Any, application: Application, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.fields |= sampler_fields()
+        self.order_fields([name for name in self.fields if name not in ("note", "expected_version")])
         offered = [(name, FUNCTIONS[name]) for name in application.functions]
         self.fields["functions"].choices = offered  # type: ignore[attr-defined]
         add_term_fields(self)
@@ -50,15 +52,9 @@ class ApproveForm(ServiceForm):
 
     def conditions(self) -> Conditions:
         """Return what the decider gives."""
-        limits = Limits(self._whole("tokens_per_day"), self._whole("requests_per_minute"), self._whole("concurrent"))
+        limits = limits_typed(self)
         day = day_of(self.text("last_day"), "last_day")
-        return Conditions(tuple(self.texts("functions")), day, limits, terms_of(self))
-
-    def _whole(self, name: str) -> int:
-        written = self.text(name).replace(",", "").strip()
-        if not (written.isascii() and written.isdecimal() and len(written) <= 12):
-            raise InvalidInput("Write a whole number.", field=name)
-        return int(written)
+        return Conditions(tuple(self.texts("functions")), day, limits, terms_of(self), sampler_of(self))
 
 
 def usual_conditions(application: Application, at: datetime) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
-from release_portal.access.lookups import decisions_for, sizes_for
+from release_portal.access.lookups import decisions_for, purposes_held, sizes_for
 from release_portal.access.policy import Action
 from release_portal.core.actors import Actor
 from release_portal.core.clock import now
@@ -63,7 +63,8 @@ def detection(request: PortalRequest) -> HttpResponse:
     sizes = sizes_for(request.actor, Action.DETECT, at=at)
     if request.method == "POST":
         return _submit(request, sizes, at)
-    return _page(request, DetectionForm(initial=_initial(request), sizes=sizes), sizes, at)
+    purposes = purposes_held(request.actor, Action.DETECT, at=at)
+    return _page(request, DetectionForm(initial=_initial(request), sizes=sizes, purposes=purposes), sizes, at)
 
 
 def _initial(request: PortalRequest) -> dict[str, str]:
@@ -78,10 +79,11 @@ def _asked(request: PortalRequest) -> str:
 
 
 def _submit(request: PortalRequest, sizes: QuerySet[ModelSize], at: datetime) -> HttpResponse:
-    form = DetectionForm(request.POST, sizes=sizes)
+    form = DetectionForm(request.POST, sizes=sizes, purposes=purposes_held(request.actor, Action.DETECT, at=at))
     size, key = form.text("size").replace("\x00", "")[:96], form.text("submit_key").replace("\x00", "")[:60]
     try:
-        made = detect(request.actor, size, form.text("text"), at=at, submit_key=key or None)
+        given = {"submit_key": key or None, "purpose": form.text("purpose")[:3]}
+        made = detect(request.actor, size, form.text("text"), at=at, **given)
     except PortalError as error:
         form.refuse(error, submit_key=fresh_key())
         return with_retry(_page(request, form, sizes, at, error.status), error, at)

@@ -18,6 +18,7 @@ from release_portal.access.lookups import grant_for, grants_for, waiting_first
 from release_portal.access.models import Grant
 from release_portal.access.pausing import pauses_on
 from release_portal.access.people.lookups import own_seats
+from release_portal.access.restricting import restrict_grant
 from release_portal.access.revocations import decide_revoking, open_proposal, propose_revocation, revoke_grant
 from release_portal.access.services import (
     confirm_suspension,
@@ -31,6 +32,7 @@ from release_portal.access.services import (
 from release_portal.accounts.looks import note_look
 from release_portal.accounts.roles import STAFF_ROLES
 from release_portal.audit.lookups import events_about
+from release_portal.audit.models import AuditEvent
 from release_portal.core.actors import Actor
 from release_portal.core.clock import now
 from release_portal.core.declare import roles, signed_in
@@ -43,15 +45,25 @@ from release_portal.pages.applying import renew_url
 from release_portal.pages.downloads import grants_sheet, is_wanted
 from release_portal.pages.forms.base import ServiceForm
 from release_portal.pages.forms.grant_duties import EngagedSuspendForm
-from release_portal.pages.forms.grants import ConfirmForm, LiftForm, ProposeForm, RevokeForm, SurrenderForm, SuspendForm
+from release_portal.pages.forms.grants import (
+    ConfirmForm,
+    LiftForm,
+    ProposeForm,
+    RestrictForm,
+    RevokeForm,
+    SurrenderForm,
+    SuspendForm,
+)
 from release_portal.pages.grant_duties import duties_of, sizes_of
 from release_portal.pages.paging import filter_text, page_of
+from release_portal.pages.quotas import quota_section
 from release_portal.pages.receipts import receipts_of
 from release_portal.pages.teams import row_of_seat, summary_of_grant
 from release_portal.pages.words import FUNCTIONS, state_pill, state_word
 
 FORMS: dict[str, type[ServiceForm]] = {
     "suspend": SuspendForm,
+    "restrict": RestrictForm,
     "confirm": ConfirmForm,
     "lift": LiftForm,
     "propose": ProposeForm,
@@ -128,6 +140,8 @@ def _form(shown: Grant, name: str, data: Any = None, **more: Any) -> ServiceForm
     """A grant with rules of engagement asks more of who suspends it."""
     if name == "suspend" and engagement_in_force(shown, now()) is not None:
         return EngagedSuspendForm(data, auto_id="id_suspend_%s", sizes=sizes_of(shown), **more)
+    if name == "restrict":
+        more["grant"] = shown
     return FORMS[name](data, auto_id=f"id_{name}_%s", **more)
 
 
@@ -137,7 +151,9 @@ def _carry_out(actor: Actor, shown: Grant, name: str, form: ServiceForm) -> None
         propose_revocation(actor, shown.pk, code=form.text("code"), text=form.text("explanation"), **given)
         return
     given["reason"] = form.text("reason")
-    if name == "revoke":
+    if isinstance(form, RestrictForm):
+        restrict_grant(actor, shown.pk, form.scope(), **given)
+    elif name == "revoke":
         revoke_grant(actor, shown.pk, **given)
     elif name == "suspend":
         suspend_grant(actor, shown.pk, **given, **_engaged(shown, form, given["at"]))
@@ -160,6 +176,7 @@ def _engaged(shown: Grant, form: ServiceForm, at: datetime) -> dict[str, Any]:
 def _done(name: str) -> str:
     return {
         "suspend": _("The grant is suspended. Work that it permitted stops; the holder reads your reason."),
+        "restrict": _("The grant is narrower now; the holder reads what changed and your reason."),
         "confirm": _("The suspension is confirmed and no longer lapses."),
         "lift": _("The suspension is lifted. The grant works again."),
         "propose": _("The revocation is proposed and the grant is suspended. Another lead must confirm it."),
@@ -191,6 +208,7 @@ def grant_page(
     context = {
         **card_of(actor, shown, at),
         **duties_of(actor, shown, bound or {}, at),
+        "quota_section": quota_section(shown, at),
         "commands": [_command(actor, shown, name, (bound or {}).get(name)) for name in _offered(actor, shown)],
         "suspensions": shown.suspensions.all(),
         "proposal": open_proposal(shown),
@@ -198,7 +216,7 @@ def grant_page(
         "receipts": receipts_of(actor, shown.pk),
         "team": summary_of_grant(actor, shown, at),
         "renew_url": renew_url(actor, shown, at),
-        "history": [showing.event_line(event) for event in events],
+        "history": [_line_of(event) for event in events],
         "breadcrumbs": [_back(actor), {"label": shown.pk}],
     }
     return render(request, "grants/grant.html", context, status=status)
@@ -216,6 +234,12 @@ def _back(actor: Actor) -> dict[str, str]:
     if may_read_every_grant(actor):
         return {"label": _("All grants"), "url": reverse("staff-grants")}
     return {"label": _("Your grants"), "url": reverse("grants")}
+
+
+def _line_of(event: AuditEvent) -> dict[str, Any]:
+    """An event of the grant; one that narrowed it says what changed."""
+    line, changes = showing.event_line(event), event.data.get("changes")
+    return {**line, "body": f"{line['body']} ({'; '.join(changes)})"} if changes else line
 
 
 def row_of(shown: Grant, at: datetime, pauses: tuple[Pause, ...]) -> dict[str, Any]:

@@ -65,7 +65,7 @@ def _form(request: PortalRequest, access: SizeAccess) -> PlaygroundForm:
     earlier = _earlier(request)
     if earlier:
         initial |= values_of(earlier)
-    return PlaygroundForm(initial=initial, keep=access.size.slug)
+    return PlaygroundForm(initial=initial, keep=access.size.slug, grant=access.grant)
 
 
 def _earlier(request: PortalRequest) -> Job | None:
@@ -74,7 +74,7 @@ def _earlier(request: PortalRequest) -> Job | None:
 
 
 def _bound(request: PortalRequest, access: SizeAccess) -> PlaygroundForm:
-    return PlaygroundForm(request.POST, keep=access.size.slug)
+    return PlaygroundForm(request.POST, keep=access.size.slug, grant=access.grant)
 
 
 def _submit(request: PortalRequest, access: SizeAccess, at: datetime) -> HttpResponse:
