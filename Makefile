@@ -44,6 +44,7 @@ chaos: setup
 # QUICK=1 for a look in seconds; docs/benchmarks.md holds the figures of a full run.
 bench: setup
 	@QUICK=$(QUICK) $(PY) -m benchmarks.governance
+	@QUICK=$(QUICK) $(PY) -m benchmarks.quota
 
 reset-demo: setup
 	$(PY) manage.py reset_demo

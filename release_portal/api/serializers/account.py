@@ -66,7 +66,7 @@ class PurposeFacts(serializers.Serializer[Any]):
     """What a grant is for; each job names one."""
 
     code = serializers.ChoiceField(list(PURPOSES))
-    label = serializers.CharField()
+    name = serializers.CharField()
 
 
 class UseFacts(serializers.Serializer[Any]):

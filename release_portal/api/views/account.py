@@ -55,7 +55,7 @@ class Account(TokenView):
 class GrantView(TokenView):
     """A token that uses grants, or asks for them, may read them."""
 
-    scopes = ("generate", "detect", WRITE_SCOPE)
+    scopes: tuple[str, ...] = ("generate", "detect", WRITE_SCOPE)
 
 
 class Grants(GrantView):
@@ -139,7 +139,7 @@ def facts_of(grant: Grant, at: datetime) -> dict[str, Any]:
         "sizes": [size.slug for size in grant.sizes.all()],
         "functions": [function.name for function in grant.functions.all()],
         "purpose": grant.purpose,
-        "purposes": [{"code": code, "label": PURPOSES[code]} for code in grant.purposes],
+        "purposes": [{"code": code, "name": PURPOSES[code]} for code in grant.purposes],
         "sampler": [{"setting": name, **vars(span)} for name, span in grant.bounds().items()],
         "starts_at": grant.starts_at,
         "ends_at": grant.ends_at,

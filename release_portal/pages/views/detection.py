@@ -82,8 +82,8 @@ def _submit(request: PortalRequest, sizes: QuerySet[ModelSize], at: datetime) ->
     form = DetectionForm(request.POST, sizes=sizes, purposes=purposes_held(request.actor, Action.DETECT, at=at))
     size, key = form.text("size").replace("\x00", "")[:96], form.text("submit_key").replace("\x00", "")[:60]
     try:
-        given = {"submit_key": key or None, "purpose": form.text("purpose")[:3]}
-        made = detect(request.actor, size, form.text("text"), at=at, **given)
+        purpose = form.text("purpose")[:3]
+        made = detect(request.actor, size, form.text("text"), at=at, submit_key=key or None, purpose=purpose)
     except PortalError as error:
         form.refuse(error, submit_key=fresh_key())
         return with_retry(_page(request, form, sizes, at, error.status), error, at)
