@@ -62,7 +62,7 @@ class BoundFacts(serializers.Serializer[Any]):
     most = serializers.FloatField(allow_null=True)
 
 
-class PurposeFacts(serializers.Serializer[Any]):
+class GrantPurpose(serializers.Serializer[Any]):
     """What a grant is for; each job names one."""
 
     code = serializers.ChoiceField(list(PURPOSES))
@@ -125,7 +125,7 @@ class GrantFacts(serializers.Serializer[Any]):
     sizes = serializers.ListField(child=serializers.CharField())
     functions = serializers.ListField(child=serializers.CharField())
     purpose = serializers.CharField()
-    purposes = PurposeFacts(many=True)
+    purposes = GrantPurpose(many=True)
     sampler = BoundFacts(many=True, help_text="What is not named is not bounded.")
     starts_at = serializers.DateTimeField()
     ends_at = serializers.DateTimeField()
