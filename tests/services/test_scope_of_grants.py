@@ -14,11 +14,14 @@ import redis
 from django.test import AsyncClient, Client
 
 from inference.contract import FinishReason, Function, SamplingSettings, Usage
+from release_portal.access.activation import accept_terms
+from release_portal.access.extra_terms import Term
 from release_portal.access.grant_rules import EXPIRED
-from release_portal.access.models import AgreementVersion, Grant, GrantFunction
+from release_portal.access.models import AgreementVersion, Grant, GrantFunction, TermsOffer
 from release_portal.access.quota import Limits
 from release_portal.access.reminders import remind_of_ends
 from release_portal.access.restricting import restrict_grant
+from release_portal.access.reviews import approve_application
 from release_portal.access.sampler_rules import Span
 from release_portal.access.scope_rules import Scope
 from release_portal.access.services import expire_grants
@@ -36,6 +39,7 @@ from release_portal.jobs.settle import Outcome, settle
 from release_portal.notices.models import Notice
 from release_portal.ops.demo import DEMO
 from release_portal.ops.demo_applications import write_agreement
+from tests.services.applying import conditions
 from tests.services.applying import submit as apply_for
 from tests.services.test_applications import approve as approve_one
 from tests.services.test_reviewing import approve, risky
@@ -166,6 +170,19 @@ def test_of_two_approvals_the_narrower_bounds_are_given_and_bounds_without_a_res
         "max_tokens": Span(most=9),
     }
     assert Grant.objects.get(pk=grant.pk).purposes == [sent.purpose_code]
+
+
+def test_bounds_of_an_approval_under_terms_count_once_the_terms_are_accepted(
+    world: World, agreement: AgreementVersion, at: datetime
+) -> None:
+    """Seen to fail with the bounds left out of the offer."""
+    sent = apply_for(world, "finn", at)
+    given = conditions(sent, terms=(Term("Q06", "12"),), sampler={"samples": Span(most=1)})
+    assert approve_application(world.actor("ivy"), sent.pk, given, expected_version=sent.version, at=at) is None
+    sent.refresh_from_db()
+    digest = TermsOffer.objects.get(application=sent).digest
+    grant = accept_terms(world.actor("finn"), sent.pk, digest, expected_version=sent.version, at=at)
+    assert Grant.objects.get(pk=grant.pk).bounds() == {"samples": Span(most=1)}
 
 
 def test_a_renewal_gives_its_own_bounds_and_purpose_and_ends_wider_permits(
