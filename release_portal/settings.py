@@ -264,6 +264,15 @@ def _is_fault(log_record: logging.LogRecord) -> bool:
     return getattr(log_record, "status_code", 500) == 500
 
 
+def _hides_link(log_record: logging.LogRecord) -> bool:
+    """Take a link that was mailed out of the path of a fault: it is a secret."""
+    match = getattr(getattr(log_record, "request", None), "resolver_match", None)
+    token = match.kwargs.get("token", "") if match else ""
+    if token and isinstance(log_record.args, tuple):
+        log_record.args = tuple(str(one).replace(token, "...") for one in log_record.args)
+    return True
+
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -271,8 +280,14 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "INFO")},
     # A refusal is an answer, not a fault: only real faults bring their trace.
-    "filters": {"faults": {"()": "django.utils.log.CallbackFilter", "callback": _is_fault}},
-    "loggers": {"django.request": {"level": "ERROR", "filters": ["faults"]}, "httpx": {"level": "WARNING"}},
+    "filters": {
+        "faults": {"()": "django.utils.log.CallbackFilter", "callback": _is_fault},
+        "links": {"()": "django.utils.log.CallbackFilter", "callback": _hides_link},
+    },
+    "loggers": {
+        "django.request": {"level": "ERROR", "filters": ["faults", "links"]},
+        "httpx": {"level": "WARNING"},
+    },
 }
 
 

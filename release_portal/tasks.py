@@ -8,6 +8,12 @@ from django.db import close_old_connections
 from release_portal.access.agreements.reminders import remind_of_agreements
 from release_portal.access.applications import lapse_applications
 from release_portal.access.attachments.services import purge_attachments, sweep_left_behind
+from release_portal.access.attestations.sweeps import (
+    end_attestations,
+    expire_attestations,
+    forget_attestations,
+    remind_attesters,
+)
 from release_portal.access.closing import ask_for_reports
 from release_portal.access.obligations.reminders import remind_of_obligations
 from release_portal.access.offers import lapse_offers
@@ -69,6 +75,16 @@ def delete_accounts() -> None:
     erase_what_is_over(at=now())
 
 
+@shared_task(name="portal.sweep_attestations")
+def sweep_attestations() -> None:
+    """End what nobody answered or needs any more, remind the others, and forget what need not be known."""
+    close_old_connections()
+    end_attestations(SWEEPER, at=now())
+    expire_attestations(SWEEPER, at=now())
+    remind_attesters(SWEEPER, at=now())
+    forget_attestations(SWEEPER, at=now())
+
+
 @shared_task(name="portal.sweep_narrowings")
 def sweep_narrowings() -> None:
     """Take back what one person narrowed and nobody confirmed."""
@@ -113,6 +129,7 @@ app.conf.beat_schedule = {
     "sweep-applications": {"task": "portal.sweep_applications", "schedule": 60.0},
     "sweep-files": {"task": "portal.sweep_files", "schedule": 3600.0},
     "delete-accounts": {"task": "portal.delete_accounts", "schedule": 3600.0},
+    "sweep-attestations": {"task": "portal.sweep_attestations", "schedule": 60.0},
     "sweep-narrowings": {"task": "portal.sweep_narrowings", "schedule": 60.0},
     "apply-sunsets": {"task": "portal.apply_sunsets", "schedule": 3600.0},
     "send-mail": {"task": "portal.send_mail", "schedule": 5.0},

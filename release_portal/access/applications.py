@@ -12,6 +12,9 @@ from django.db.models import QuerySet
 from release_portal.access import application_rules as rules
 from release_portal.access.agreements.services import agreement_in_force, sign_agreement
 from release_portal.access.application_lookups import grant_to_renew, size_to_apply_for
+from release_portal.access.application_names import application_subject as application_subject
+from release_portal.access.application_names import path_of as path_of
+from release_portal.access.application_names import review_path_of as review_path_of
 from release_portal.access.application_rules import (
     APPLICATION,
     DRAFT,
@@ -22,6 +25,7 @@ from release_portal.access.application_rules import (
     WITHDRAWN,
     Answers,
 )
+from release_portal.access.attestations.asking import ask_attesters
 from release_portal.access.completeness import missing_from
 from release_portal.access.models import AgreementVersion, Application, Grant
 from release_portal.access.programmes.applying import bind_form, hand_in
@@ -36,21 +40,6 @@ from release_portal.notices.services import notify, notify_each
 from release_portal.registry.models import ModelSize
 
 WHEN = rules.WHEN
-
-
-def application_subject(application: Application) -> str:
-    """Return how the audit log names an application."""
-    return f"application:{application.pk}"
-
-
-def path_of(application: Application) -> str:
-    """Return the address of the page on which an applicant follows it."""
-    return f"/applications/{application.pk}/"
-
-
-def review_path_of(application: Application) -> str:
-    """Return the address of the page on which it is decided."""
-    return f"/staff/applications/{application.pk}/"
 
 
 @transaction.atomic
@@ -204,6 +193,7 @@ def submit_application(
     data |= {"tier": str(tier), "programme": trace.programme_id, "checks": trace.outcome}
     record("application.submitted", actor=actor, subject=application_subject(application), at=at, data=data)
     _tell_of_arrival(application, tier, at)
+    ask_attesters(actor, application, tier, at)
     return application
 
 

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from datetime import datetime
 
 from release_portal.access.application_rules import Problem, missing
+from release_portal.access.attestations.asking import attesters_missing
 from release_portal.access.models import Application
 from release_portal.access.obligations.services import overdue_duties
 from release_portal.access.people.cohort_rules import PROPOSED, Wish, day_problems
 from release_portal.access.programmes.applying import form_problems
+from release_portal.access.review_desk import largest_open, risk_facing
 
 # Each part of an application that must be complete adds its own line here: fields, people, attestations, files.
 Check = Callable[[Application, datetime], list[Problem]]
@@ -41,4 +43,8 @@ def _duties(application: Application, at: datetime) -> list[Problem]:
     ]
 
 
-CHECKS: tuple[Check, ...] = (_fields, form_problems, _cohort, _duties)
+def _attesters(application: Application, at: datetime) -> list[Problem]:
+    return attesters_missing(application, risk_facing(application, largest_open(), at).tier, at)
+
+
+CHECKS: tuple[Check, ...] = (_fields, form_problems, _cohort, _duties, _attesters)

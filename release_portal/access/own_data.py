@@ -1,7 +1,9 @@
 """What this room holds about a person."""
 
-from django.db.models import Q
+from allauth.account.models import EmailAddress
+from django.db.models import Q, QuerySet
 
+from release_portal.access.attestations.people_rules import mailbox_of
 from release_portal.access.erasing import (
     erase_applications,
     erase_close_outs,
@@ -14,11 +16,16 @@ from release_portal.access.erasing import (
     open_applications,
     seats_in_force,
 )
-from release_portal.access.models import CloseOut, Cohort, EligibilityTrace, GrantTerm, Obligation, Seat
+from release_portal.access.models import Attestation, CloseOut, Cohort, EligibilityTrace, GrantTerm, Obligation, Seat
 from release_portal.accounts.deletions import register_obstacles
+from release_portal.accounts.models import User
 from release_portal.accounts.own_data import NOTHING_IS_KEPT, Holding, register
 
 _KEPT = "A decision about somebody rests on it, so it stays with the decision."
+_VOUCHED = (
+    "A year after the application ended and the confirmation ran out, name, address and words go by themselves; "
+    "states and dates stay with the decision."
+)
 
 
 def declare() -> None:
@@ -31,6 +38,7 @@ def declare() -> None:
     _declare_people()
     _declare_duties()
     _declare_papers()
+    _declare_attestations()
     register(
         Holding(
             "grants",
@@ -183,3 +191,32 @@ def _declare_people() -> None:
             kept="They stay with the grant, without your name.",
         )
     )
+
+
+def _declare_attestations() -> None:
+    register(
+        Holding(
+            "attestations_asked",
+            "People whom you named to vouch for you",
+            "To ask them; deleted a year after the application ended and the confirmation ran out.",
+            lambda user: Attestation.objects.filter(application__applicant=user),
+            ("kind", "state", "name", "mail", "domain", "stated_relation", "named_at", "asked_at", "valid_until"),
+            kept=_VOUCHED,
+        )
+    )
+    register(
+        Holding(
+            "attestations_given",
+            "What you were asked to confirm for others, and what you answered",
+            "Reviewers read it; name, address and words are deleted a year after the application ended.",
+            _given_by,
+            ("kind", "state", "name", "mail", "relation", "since", "words", "statement", "asked_at", "ended_at"),
+            kept=_VOUCHED,
+        )
+    )
+
+
+def _given_by(user: User) -> QuerySet[Attestation]:
+    """Only by addresses that the person was proven to read: what was answered is shown to nobody else."""
+    proven = EmailAddress.objects.filter(user=user, verified=True).values_list("email", flat=True)
+    return Attestation.objects.filter(mailbox__in={mailbox_of(one) for one in proven} - {""}).exclude(asked_at=None)

@@ -13,6 +13,8 @@ from release_portal.access import application_rules as rules
 from release_portal.access import review_rules
 from release_portal.access.application_lookups import applications_to_review
 from release_portal.access.application_rules import NEEDS_INFO, OURS, REVIEWERS
+from release_portal.access.attestations import rules as attestation_rules
+from release_portal.access.attestations.facts import is_attester, mailboxes_of, needs_of, vouchers_of
 from release_portal.access.barring import barred_from
 from release_portal.access.models import Application, ReviewVote, Seat
 from release_portal.access.policy import GRANT_FUNCTIONS, TABLE, Audience
@@ -45,6 +47,7 @@ class Desk:
         reviewers: ids of the accounts that hold a reviewing role now.
         largest_open: parameters of the largest size that asks for no grant.
         barred: ids of applications on which others decide now, since an appeal undid what the person decided.
+        mailboxes: the person's own, by which they may be named to vouch.
     """
 
     actor: Actor
@@ -52,12 +55,14 @@ class Desk:
     reviewers: frozenset[str]
     largest_open: int
     barred: frozenset[str] = frozenset()
+    mailboxes: frozenset[str] = frozenset()
 
 
 def desk_of(actor: Actor) -> Desk:
     """Return the desk of somebody who reviews."""
     held = RoleAssignment.objects.filter(role__in=REVIEWERS, user__is_active=True).values_list("user_id", flat=True)
-    return Desk(actor, _interests(actor), frozenset(str(one) for one in held), largest_open(), barred_from(actor.id))
+    reviewers, mailboxes = frozenset(str(one) for one in held), mailboxes_of([actor.account_id])
+    return Desk(actor, _interests(actor), reviewers, largest_open(), barred_from(actor.id), mailboxes)
 
 
 def largest_open() -> int:
@@ -149,11 +154,15 @@ def review_decision(
         tie = review_rules.shared_lab(desk.mine, applicant) or review_rules.tie_to_team(desk.mine, team_of(application))
         answers.append(review_rules.no_interest(name, tie))
         answers.append(review_rules.not_before(name, application.pk in desk.barred))
+        answers.append(attestation_rules.not_attester(name, is_attester(application, desk.mailboxes)))
     if name in ONCE:
         answers.append(review_rules.may_vote(name, has_voted(application, actor)))
     if name in EXCLUSIVE or name == "claim":
         lease = lease_on(application, desk, at)
         answers.append(review_rules.not_taken(name, actor.id, lease, has_reason=has_reason))
+    if name == "approve":
+        needs, vouchers = needs_of(application, tier), vouchers_of(application, at)
+        answers.append(attestation_rules.enough(name, needs, vouchers, at))
     return next((one for one in answers if not one.allowed), answers[-1])
 
 
@@ -174,5 +183,7 @@ def place_in_queue(application: Application) -> int:
 
 def queue_for(actor: Actor) -> tuple[list[Application], list[Application]]:
     """Return what waits for a decision, oldest promise first, and what waits for its applicant."""
-    found = applications_to_review(actor).prefetch_related("votes", "seats__person", "renews__seats__person")
+    found = applications_to_review(actor).prefetch_related(
+        "votes", "attestations", "seats__person", "renews__seats__person"
+    )
     return list(found.waiting()), list(found.filter(state=NEEDS_INFO).order_by("due_at", "pk"))

@@ -13,6 +13,7 @@ from release_portal.api.views import (
     appeals,
     applications,
     attachments,
+    attestations,
     catalogue,
     detection,
     duties,
@@ -52,6 +53,7 @@ APPLICATION = "applications/<name:application_id>/"
 GRANT = "grants/<name:grant_id>/"
 SEAT = "team/<int:seat_id>/"
 ATTACHMENT = "attachments/<name:attachment_id>/"
+ATTESTATION = APPLICATION + "attestations/<name:attestation_id>/"
 
 urlpatterns = [
     path("docs/", docs, name="api-docs"),
@@ -125,6 +127,11 @@ urlpatterns = [
     _token("appeals/", appeals.Appeals, "api-appeals"),
     _token("appeals/<name:appeal_id>/", appeals.OneAppeal, "api-appeal"),
     _token("appeals/<name:appeal_id>/answer/", appeals.AppealAnswer, "api-appeal-answer"),
+    _token(APPLICATION + "attestations/", attestations.Attestations, "api-attestations"),
+    _token(ATTESTATION + "swap/", attestations.Swap, "api-attestation-swap"),
+    _token(ATTESTATION + "cancel/", attestations.Cancellation, "api-attestation-cancel"),
+    _token(ATTESTATION + "resend/", attestations.Resending, "api-attestation-resend"),
+    _token(ATTESTATION + "again/", attestations.AskingAgain, "api-attestation-again"),
     _open("reports/", reports.Reports, "api-reports"),
     _open("reports/status/", reports.Status, "api-report-status"),
     _open("reports/messages/", reports.Messages, "api-report-messages"),

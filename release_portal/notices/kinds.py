@@ -15,14 +15,16 @@ class NoticeKind:
     Args:
         kind: stable slug and name of the text file.
         needs: the strings that the text names; all must be given, and no other.
+        is_for_outsiders: it goes by mail to an address alone, whether or not it has an account; there is no notice.
     """
 
     kind: str
     needs: frozenset[str]
+    is_for_outsiders: bool = False
 
 
-def _kind(kind: str, needs: str) -> NoticeKind:
-    return NoticeKind(kind, frozenset(needs.split()))
+def _kind(kind: str, needs: str, *, is_for_outsiders: bool = False) -> NoticeKind:
+    return NoticeKind(kind, frozenset(needs.split()), is_for_outsiders)
 
 
 _ALL = (
@@ -34,6 +36,11 @@ _ALL = (
     _kind("application_refused", "application size reason text change by"),
     _kind("application_lapses_soon", "application size state until"),
     _kind("application_lapsed", "application size state"),
+    _kind("attestation_asked", "applicant size role until", is_for_outsiders=True),
+    _kind("attestation_reminder", "applicant size role until", is_for_outsiders=True),
+    _kind("attestation_answered", "application size attester role answer"),
+    _kind("attestation_expired", "application size attester role left"),
+    _kind("attestation_disputed", "application size applicant attester role"),
     _kind("grant_suspended", "grant purpose reason"),
     _kind("grant_restricted", "grant purpose reason changes"),
     _kind("grant_lifted", "grant purpose reason end"),
@@ -77,7 +84,7 @@ _ALL = (
     _kind("deletion_done", "account"),
     _kind("review_invited", "size due by"),
     _kind("review_deposited", "size reviewer finding"),
-    _kind("seat_invited", "by purpose until mail"),
+    _kind("seat_invited", "by purpose until mail", is_for_outsiders=True),
     _kind("seat_joined", "member purpose"),
     _kind("seat_declined", "member purpose"),
     _kind("seat_left", "member purpose"),

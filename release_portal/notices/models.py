@@ -61,6 +61,8 @@ class MailOut(models.Model):
     """A mail on its way out: written with what it tells of, sent afterwards, given up only in sight of an operator."""
 
     to = models.EmailField()
+    is_outside = models.BooleanField(default=False)  # to an address alone: there is no notice beside it
+    recipient_name = models.CharField(max_length=100, blank=True)  # of whoever is written to by address alone
     subject = models.CharField(max_length=200)
     body = models.TextField()
     sealed_tail = models.BinaryField(null=True)  # what nobody but the reader may see; gone once it is sent

@@ -51,7 +51,7 @@ def notify(
         ValueError: the context is not what the kind's text needs.
         RuntimeError: there is no transaction, so the act and its notice could part.
     """
-    _check_call(kind, context)
+    _check_call(kind, context, is_outside=False)
     if dedupe_key and Notice.objects.filter(recipient=recipient, dedupe_key=dedupe_key).exists():
         return None
     subject, body = _text(kind, {**context, "name": recipient.name})
@@ -81,20 +81,8 @@ def post_to_address(
         dedupe_key: the same key is mailed once; then False is returned.
         mail_only: a line sealed until the mail is sent; for links that are secrets.
     """
-    _check_call(kind, context)
-    if MailOut.objects.filter(dedupe_key=dedupe_key).exists():
-        return False
-    subject, body = _text(kind, context)
-    MailOut.objects.create(
-        to=address,
-        subject=subject,
-        body=f"{body}\n",
-        sealed_tail=seal(mail_only) if mail_only else None,
-        next_attempt_at=at,
-        dedupe_key=dedupe_key,
-        created_at=at,
-    )
-    return True
+    _check_call(kind, context, is_outside=True)
+    return _post_outside(address, "", _text(kind, context), at, dedupe_key, mail_only) is not None
 
 
 def notify_each(
@@ -105,12 +93,64 @@ def notify_each(
         notify(recipient, kind, context, at=at, path=path)
 
 
-def _check_call(kind: str, context: Mapping[str, str]) -> None:
-    needs = notice_kind(kind).needs
-    if set(context) != needs:
-        raise ValueError(f"{kind} needs {sorted(needs)}, not {sorted(context)}")
+def mail_outsider(
+    address: str,
+    name: str,
+    kind: str,
+    context: Mapping[str, str],
+    *,
+    at: datetime,
+    dedupe_key: str,
+    mail_only: str = "",
+) -> MailOut | None:
+    """Write a mail to somebody without an account, inside the caller's transaction; None when it was written already.
+
+    Args:
+        address: where it goes.
+        name: how the person is called.
+        kind: kind of the catalogue that is meant for outsiders.
+        context: the strings that its text names.
+        at: the time of the act.
+        dedupe_key: the same key is mailed once.
+        mail_only: a line that stands in the mail alone, sealed until it is sent; for links that are secrets.
+
+    Raises:
+        KeyError: the kind is not in the catalogue.
+        ValueError: the kind is not for outsiders, or the context is not what its text needs.
+        RuntimeError: there is no transaction, so the act and its mail could part.
+    """
+    _check_call(kind, context, is_outside=True)
+    text = _text(kind, {**context, "name": name})
+    return _post_outside(address, name, text, at, f"outside:{dedupe_key}", mail_only)
+
+
+def _post_outside(
+    address: str, name: str, text: tuple[str, str], at: datetime, key: str, mail_only: str
+) -> MailOut | None:
+    if MailOut.objects.filter(dedupe_key=key).exists():
+        return None
+    subject, body = text
+    return MailOut.objects.create(
+        to=address,
+        is_outside=True,
+        recipient_name=name,
+        subject=subject,
+        body=f"{body}\n",
+        sealed_tail=seal(mail_only) if mail_only else None,
+        next_attempt_at=at,
+        dedupe_key=key,
+        created_at=at,
+    )
+
+
+def _check_call(kind: str, context: Mapping[str, str], *, is_outside: bool) -> None:
+    found = notice_kind(kind)
+    if found.is_for_outsiders != is_outside:
+        raise ValueError(f"{kind} is {'no mail to an address alone' if is_outside else 'a mail to an address alone'}")
+    if set(context) != found.needs:
+        raise ValueError(f"{kind} needs {sorted(found.needs)}, not {sorted(context)}")
     if not transaction.get_connection().in_atomic_block:
-        raise RuntimeError("notify() must run inside the transaction of the act")
+        raise RuntimeError("telling people must happen inside the transaction of the act")
 
 
 def _text(kind: str, context: Mapping[str, str]) -> tuple[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from release_portal.access.agreements.rules import AGREEMENT
 from release_portal.access.application_rules import APPLICATION
+from release_portal.access.attestations.rules import ATTESTATION
 from release_portal.access.grant_rules import GRANT
 from release_portal.access.obligations.rules import OBLIGATION
 from release_portal.access.people.cohort_rules import COHORT
@@ -23,6 +24,7 @@ from release_portal.releases.waiver_rules import WAIVER
 
 LIFECYCLES: tuple[Lifecycle, ...] = (
     APPLICATION,
+    ATTESTATION,
     GRANT,
     SEAT,
     COHORT,

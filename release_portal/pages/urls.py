@@ -34,6 +34,7 @@ urlpatterns = [
     path("", include("release_portal.pages.urls_people")),
     path("", include("release_portal.pages.urls_applications")),
     path("", include("release_portal.pages.urls_agreements")),
+    path("", include("release_portal.pages.urls_attestations")),
     path("", include("release_portal.pages.urls_appeals")),
     path("", include("release_portal.pages.urls_notices")),
     path("", include("release_portal.pages.urls_proposals")),

@@ -40,6 +40,8 @@ PAGES: dict[str, tuple[str, str]] = {
     "apply": ("cleo", "/sizes/meta/opt-175b/apply/"),
     "applications": ("finn", "/applications/"),
     "application": ("finn", "/applications/{application}/"),
+    "attestation": ("finn", "/applications/{application}/attestations/referee/"),
+    "attestation-link": ("", "/attestations/link/a-link-to-vouch/"),
     "agreement": ("", "/agreements/1/"),
     "review-queue": ("ivy", "/staff/applications/"),
     "review": ("ivy", "/staff/applications/{application}/"),
@@ -103,6 +105,7 @@ NO_PAGE = {
     "proposal-command", "proposal-vote", "proposal-answer", "waiver-ask", "waiver-agree", "window-open",
     "reviewer-invite", "comment-answer", "comment-hide", "workspace-accept", "evidence-measure", "evidence-review",
     "freeze-lift", "duty-remove", "appeal-answer", "appeal-command",
+    "attestation-command",
 }  # fmt: skip
 ERRORS = {
     "401": ("", "/home/"),
@@ -129,7 +132,9 @@ def test_every_page_is_in_the_table() -> None:
 FIND = """
 import json
 from datetime import timedelta
-from release_portal.access.models import Application, Grant
+from release_portal.access.attestations import links
+from release_portal.access.attestations.rules import ANSWER_TIME
+from release_portal.access.models import Application, Attestation, Grant
 from release_portal.accounts.models import User
 from release_portal.appeals.links import digest_of
 from release_portal.appeals.models import AppealLink
@@ -160,9 +165,15 @@ first, second = (held.suspensions.create(ended_at=now(), **past).pk for _ in ran
 first, second = f"grant:{held.pk}:suspension:{first}", f"grant:{held.pk}:suspension:{second}"
 appeal = file_appeal(actor_of(EVE), first, text="The work was inside the purpose.", at=now())
 AppealLink.objects.create(subject=second, account=EVE, digest=digest_of("a-link-for-this-test"), created_at=now())
+filed = Application.objects.filter(applicant__username="finn", state="submitted").latest("created_at")
+Attestation.objects.create(
+    application=filed, kind="institution", state="opened", name="Otto Officer", mail="otto@institute.example",
+    mailbox="otto@institute.example", domain="institute.example", named_at=now(), asked_at=now(), mailed_at=now(),
+    expires_at=now() + ANSWER_TIME, link_digest=links.digest_of("a-link-to-vouch"),
+)
 print(json.dumps({
     "family": ModelFamily.objects.get(name="GPT-2").slug,
-    "application": Application.objects.filter(applicant__username="finn", state="submitted").latest("created_at").pk,
+    "application": filed.pk,
     "grant": Grant.objects.get(holder__username="eve").pk,
     "person": User.objects.get(username="ben").pk,
     "report": MisuseReport.objects.latest("received_at").pk,

@@ -16,9 +16,11 @@ from typing import Any
 import pytest
 from django.conf import settings as django_settings
 from django.db import transaction
+from django.test import Client
 from django.urls import URLPattern
 
-from release_portal.access.models import Application
+from release_portal.access.models import Application, Attestation
+from release_portal.accounts.services import create_token
 from release_portal.appeals.models import Appeal
 from release_portal.audit.models import AuditEvent
 from release_portal.evidence.services import measure_now
@@ -57,13 +59,15 @@ class Nest:
         foreign: what of it is replaced by a child of another parent, or by a word that says nothing.
         elsewhere: parts of the address that name the other parent, under which the foreign child does exist.
         data: what a form must hold so that the service comes to the child.
+        by_token: a program asks, with a token and in JSON.
     """
 
     asks: str
     own: dict[str, Any]
     foreign: dict[str, Any]
     elsewhere: dict[str, Any] | None = None
-    data: dict[str, str] = field(default_factory=dict)
+    data: dict[str, Any] = field(default_factory=dict)
+    by_token: bool = False
 
 
 def names_in(pattern: URLPattern) -> set[str]:
@@ -134,6 +138,31 @@ def _report(world: World) -> Nest:
 @nest("application-command")
 def _application(world: World) -> Nest:
     return Nest("finn", {"application_id": application_of(world).pk, "name": "withdraw"}, {"name": "approve"})
+
+
+@nest("attestation")
+def _named(world: World) -> Nest:
+    return Nest("finn", {"application_id": application_of(world).pk, "kind": "referee"}, {"kind": "friend"})
+
+
+@nest("attestation-command")
+def _vouching(world: World) -> Nest:
+    own = {"application_id": vouching_of(world).application_id, "kind": "referee", "name": "cancel"}
+    return Nest("finn", own, {"name": "approve"}, data={"expected_version": "1"})
+
+
+@nest("api-attestation-swap")
+def _swapped(world: World) -> Nest:
+    return _vouched(world, name="x", mail="uma@elsewhere.example", relation="colleague")
+
+
+@nest("api-attestation-cancel", "api-attestation-resend", "api-attestation-again")
+def _vouched(world: World, **more: str) -> Nest:
+    mine, other = vouching_of(world), vouching_of(world, "openai/gpt2-1558m")
+    own = {"application_id": mine.application_id, "attestation_id": mine.pk}
+    data = {"expected_version": 1, **more}
+    elsewhere = {"application_id": other.application_id}
+    return Nest("finn", own, {"attestation_id": other.pk}, elsewhere, data, by_token=True)
 
 
 @nest("review-command")
@@ -233,12 +262,22 @@ def fresh(size: ModelSize) -> ModelSize:
     return ModelSize.objects.select_related("standing", "family").get(pk=size.pk)
 
 
-def application_of(world: World) -> Application:
+def application_of(world: World, slug: str = SERVED) -> Application:
     """An application of finn's that waits."""
     return Application.objects.create(
-        applicant=world.people["finn"], size=world.size, state="submitted", purpose_code="P01", purpose="x",
-        affiliation="x", intended_use="x", functions=["generate"], requested_end=world.at.date() + 90 * DAY,
+        applicant=world.people["finn"], size=ModelSize.objects.get(slug=slug), state="submitted", purpose_code="P01",
+        purpose="x", affiliation="x", intended_use="x", functions=["generate"],
+        requested_end=world.at.date() + 90 * DAY,
         created_at=world.at, saved_at=world.at, submitted_at=world.at, due_at=world.at + 5 * DAY,
+    )  # fmt: skip
+
+
+def vouching_of(world: World, slug: str = SERVED) -> Attestation:
+    """A referee who was asked for an application of finn's."""
+    application = application_of(world, slug)
+    return Attestation.objects.create(
+        application=application, kind="referee", state="requested", name="x", mail="x@y.example", named_at=world.at,
+        asked_at=world.at, mailed_at=world.at, expires_at=world.at + DAY,
     )  # fmt: skip
 
 
@@ -289,6 +328,23 @@ def test_T2_every_nested_address_stands_in_the_table_and_the_table_names_no_othe
     assert set(NESTED) == nested()
 
 
+class JsonClient(Client):
+    """A program that asks as one of the cast."""
+
+    def __init__(self, world: World, who: str) -> None:
+        scopes = ["applications:write"]
+        _, secret = create_token(world.actor(who), world.people[who], name="x", scopes=scopes, at=world.at)
+        super().__init__(raise_request_exception=False, headers={"Authorization": f"Bearer {secret}"})
+
+    def get(self, path: str, data: Any = None, **more: Any) -> Any:  # type: ignore[override]
+        """Read; what a form would hold is no question."""
+        return super().get(path, **more)
+
+    def post(self, path: str, data: Any = None, **more: Any) -> Any:  # type: ignore[override]
+        """Send JSON."""
+        return super().post(path, data, content_type="application/json", **more)
+
+
 def answers_of(world: World, client: Any, name: str, made: Nest, changes: dict[str, Any]) -> Iterator[tuple[str, int]]:
     """What GET and POST say to an address; what they changed is undone."""
     url = address(name, {**made.own, **changes})
@@ -308,7 +364,7 @@ def test_T2_what_is_no_child_of_this_parent_is_nothing_under_it(
 ) -> None:
     """Seen to fail with the parent left out of the lookup of a vote, a waiver, a comment and evidence."""
     made = NESTED[name](world)
-    client = client_of(made.asks)
+    client = JsonClient(world, made.asks) if made.by_token else client_of(made.asks)
     codes = dict(answers_of(world, client, name, made, made.foreign))
     assert codes["post"] == 404
     assert codes["get"] in (303, 404, 405), "leads back to the parent, or is nothing"

@@ -143,6 +143,8 @@ TABLE: dict[str, tuple[str, str]] = {
     "application-command": (ABSENT, ABSENT),
     "agreements": (EVERYONE, EVERYONE),
     **dict.fromkeys(("attachments", "attachment", "attachment-remove"), (ABSENT, ABSENT)),
+    **dict.fromkeys(("attestation", "attestation-command"), (ABSENT, ABSENT)),
+    "attestation-link": ("404", "404"),
     "agreement": ("404", "404"),
     "programmes": (EVERYONE, EVERYONE),
     **dict.fromkeys(("programme", "programme-diff"), ("404", "404")),
@@ -196,6 +198,8 @@ TABLE: dict[str, tuple[str, str]] = {
             "api-application", "api-application-checks", "api-application-submit", "api-application-withdraw",
             "api-application-answer",
             "api-detections", "api-detection", "api-grant-surrender", "api-grant-renewal",
+            "api-attestations", "api-attestation-swap", "api-attestation-cancel", "api-attestation-resend",
+            "api-attestation-again",
             "api-application-cohort", "api-application-team",
             "api-application-seat-undo", "api-application-seat-remove", "api-grant-team", "api-grant-seat-undo",
             "api-grant-seat-remove", "api-cohort-deputy", "api-cohort-hand-over", "api-cohort-take-over",
@@ -283,6 +287,7 @@ def objects(world: World) -> dict[str, Any]:
         "report_id": "nobodys", "uidb36": "1", "key": "x", "criterion": "C07", "vote_id": 10**6, "waiver_id": 10**6,
         "comment_id": 10**6, "subject": "grant:nobodys:suspension:1", "token": "nobodys", "appeal_id": "nobodys",
         "seat_id": 10**6, "command": "announce", "attachment_id": "nobodys",
+        "kind": "referee", "attestation_id": "nobodys",
     }  # fmt: skip
 
 

@@ -194,8 +194,8 @@ def test_a_size_is_open_to_applications_at_its_stage_only(
     assert lou.get(APPLY).status_code == status
     size = lou.get(SIZE)
     assert (APPLY in size.content.decode()) == (status == 200)
-    sent = lou.post(APPLY, form_of(world, at))
-    assert sent.status_code == (303 if status == 200 else status)
+    saved = lou.post(APPLY, form_of(world, at, act="save"))
+    assert saved.status_code == (303 if status == 200 else status)
 
 
 def test_refusals_lead_to_the_application_where_a_grant_would_help(client_of: ClientOf, world: World) -> None:

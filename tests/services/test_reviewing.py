@@ -32,7 +32,7 @@ from release_portal.notices.models import Notice
 from release_portal.ops.demo import DEMO
 from release_portal.ops.demo_applications import write_agreement
 from tests.services.agreeing import next_version
-from tests.services.applying import answers, conditions, submit
+from tests.services.applying import answers, conditions, submit, vouch
 from tests.world import SERVED, World
 
 DAY = timedelta(days=1)
@@ -305,11 +305,11 @@ def test_the_queue_is_read_in_the_same_number_of_queries_however_long_it_is(
         assert [review_decision("approve", one, desk, at).code for one in waiting]
 
     risky(world, at, "lou")
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(13):
         read()
     for name in ("finn", "gia", "kim", "jo"):
         risky(world, at, name)
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(13):
         read()
 
 
@@ -348,6 +348,8 @@ def test_T16_a_size_that_narrows_while_an_application_waits_asks_for_two_people(
     assert may(world, sent, at, "ben") == "role"
     world.size.standing.stage = "partner"
     world.size.standing.save()
+    assert may(world, sent, at, "ben") == "attestation_missing", "it is of tier 2 now"
+    vouch(sent, at, "referee", "institution")
     assert approve(world, sent, at, "ben") is None
     assert fresh(sent).state == "second_review"
     world.size.standing.stage = "research_hosted"

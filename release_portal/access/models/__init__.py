@@ -3,6 +3,7 @@
 from release_portal.access.models.agreements import AgreementDraft, AgreementVersion, Signature
 from release_portal.access.models.applications import Application, Question, new_application_id
 from release_portal.access.models.attachments import Attachment, new_attachment_id
+from release_portal.access.models.attestations import Attestation, new_attestation_id
 from release_portal.access.models.closings import CloseOut
 from release_portal.access.models.engagements import Engagement
 from release_portal.access.models.grants import Grant, GrantFunction, Suspension, UsageDay, new_grant_id
@@ -23,6 +24,7 @@ __all__ = [
     "EligibilityTrace",
     "Engagement",
     "Attachment",
+    "Attestation",
     "Grant",
     "GrantFunction",
     "GrantTerm",
@@ -40,5 +42,6 @@ __all__ = [
     "UsageDay",
     "new_application_id",
     "new_attachment_id",
+    "new_attestation_id",
     "new_grant_id",
 ]

@@ -179,7 +179,7 @@ class ApplyForm(ServiceForm):
             return
         self.refresh(**fresh)
         for field, reason in error.problems:
-            self.add_error(field, reason)
+            self.add_error(field if field in self.fields else None, reason)
 
 
 def _purposes(programme: Programme) -> list[tuple[str, str]]:

@@ -55,6 +55,7 @@ from release_portal.pages.appealing import appeals_of_application
 from release_portal.pages.application_form import form_context, programme_facts
 from release_portal.pages.applying import row_of
 from release_portal.pages.attaching import files_shown
+from release_portal.pages.attesting import attesters_of
 from release_portal.pages.differences import changed_lines
 from release_portal.pages.forms.applications import AnswerForm, ApplyForm, WithdrawForm, initial_of
 from release_portal.pages.forms.base import ServiceForm
@@ -173,6 +174,7 @@ def _draft_context(request: PortalRequest, size: ModelSize, form: ApplyForm, at:
         "draft": draft,
         "other": None if draft else found,
         "missing": missing_from(draft, at=at) if draft else [],
+        "attesters": attesters_of(request.actor, draft, at) if draft else [],
     }
 
 
@@ -282,7 +284,7 @@ def _application_page(
         for name in FORMS
         if name in offered
     }
-    events = events_about(application_subject(shown))
+    events, attesters = events_about(application_subject(shown)), attesters_of(actor, shown, at)
     context = {
         **row_of(shown, at),
         **programme_facts(shown),
@@ -294,6 +296,8 @@ def _application_page(
         "lapses_at": lapses_at(shown) if shown.state in APPLICATION.command("lapse").sources else None,
         "appeals": appeals_of_application(actor, shown, at),
         "team": summary_of_application(actor, shown, at) if shown.seats.exists() or Team(shown).wish() else None,
+        "attesters": attesters,
+        "is_unattested": any(row["why"] and not row["counts"] for row in attesters),
         "refusal": REASONS.get(shown.decision_code),
         "may_apply_again": not forms and bool(apply_decision(actor, shown.size)),
         "apply_again_url": showing.address("apply", shown.size),

@@ -51,6 +51,7 @@ from release_portal.pages import showing
 from release_portal.pages.application_form import programme_facts
 from release_portal.pages.applying import row_of
 from release_portal.pages.attaching import files_shown
+from release_portal.pages.attesting import attesters_to_review
 from release_portal.pages.downloads import applications_sheet, is_wanted
 from release_portal.pages.forms.base import ServiceForm
 from release_portal.pages.forms.reviews import (
@@ -197,6 +198,7 @@ def _review_page(
         "takes_two": needs_two(shown.state, risk.tier, step_of(shown, risk.tier).people),
         "lease": lease_on(shown, desk, at),
         "voices": voices_shown(shown, actor),
+        "attesters": attesters_to_review(shown, at),
         "advice": list(shown.advice.all()),
         "renewal_end": _renewal_end(shown, at),
         "refusal": REASONS.get(shown.decision_code),
