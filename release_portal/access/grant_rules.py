@@ -39,7 +39,7 @@ GRANT = Lifecycle(
             "renew",
             "active scheduled paused",
             None,
-            "access_lead partner_lead system",
+            "access_lead partner_lead safety_reviewer system",  # whoever may give the last voice on an application
             "an approved application, carried out when its terms are accepted; from the old end",
         ),
         command("engage", "active scheduled paused", None, "access_lead partner_lead", "writes rules of engagement"),

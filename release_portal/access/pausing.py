@@ -18,13 +18,13 @@ from release_portal.access.obligations.rules import pause_for
 
 def person_pauses(account_id: int, at: datetime) -> tuple[Pause, ...]:
     """Return what rests every grant that this person uses, whoever holds it; for everybody else nothing."""
-    return _of_people({account_id}, at)[account_id] if account_id else ()
+    return people_pauses({account_id}, at)[account_id] if account_id else ()
 
 
 def pauses_on(grants: Iterable[Grant], at: datetime) -> dict[str, tuple[Pause, ...]]:
     """Return what rests each grant for its holder, in a constant number of queries."""
     grants = list(grants)
-    people = _of_people({grant.holder_id for grant in grants}, at) if grants else {}
+    people = people_pauses({grant.holder_id for grant in grants}, at) if grants else {}
     duties = duty_pauses([grant.pk for grant in grants], at)
     return {grant.pk: people[grant.holder_id] + duties.get(grant.pk, ()) for grant in grants}
 
@@ -45,7 +45,8 @@ def state_of(grant: Grant, at: datetime) -> str:
     return grant.state_at(at, pauses_on([grant], at)[grant.pk])
 
 
-def _of_people(accounts: set[int], at: datetime) -> dict[int, tuple[Pause, ...]]:
-    found = signatures_of(accounts, at)
+def people_pauses(accounts: set[int], at: datetime) -> dict[int, tuple[Pause, ...]]:
+    """Return what rests every grant that each of these people uses, in a constant number of queries."""
+    found = signatures_of(accounts, at) if accounts else {}
     pauses = {account: pause_of(facts) for account, facts in found.items()}
     return {account: (pause,) if pause else () for account, pause in pauses.items()}

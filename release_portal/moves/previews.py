@@ -8,10 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Prefetch
-
-from release_portal.access.models import Grant
-from release_portal.access.pausing import pauses_on
+from release_portal.access.pausing import duty_pauses, people_pauses
+from release_portal.access.people.carriers import facts_by_person
 from release_portal.access.policy import Action, Facts, decide
 from release_portal.accounts.models import User
 from release_portal.accounts.roles import Role
@@ -28,7 +26,7 @@ SIGNED_IN = "signed_in"
 
 @dataclass(frozen=True)
 class Asker:
-    """Somebody for whom the decision is made: a class of people who share it, or one holder of a grant.
+    """Somebody for whom the decision is made: a class of people who share it, or one holder of a grant or seat.
 
     Args:
         label: `anonymous`, `signed_in`, `role:<slug>` or the account's name.
@@ -111,15 +109,16 @@ def _facts(size: ModelSize, at: datetime) -> Facts:
 
 
 def _askers(size: ModelSize, at: datetime) -> list[Asker]:
-    """Return every class of people whose decision can differ, and each holder of a grant for the size."""
-    grants = Grant.objects.filter(sizes=size, holder__is_active=True).select_related("holder")
-    rows = Prefetch("holder__role_assignments", to_attr="role_rows")
-    held = list(grants.prefetch_related("functions", "suspensions", rows))
-    holders: dict[int, tuple[User, list[Any]]] = {}
-    pauses = pauses_on(held, at)
-    for grant in held:
-        holders.setdefault(grant.holder_id, (grant.holder, []))[1].append(grant.facts(pauses[grant.pk]))
-    return [*_classes(frozenset(holders)), *(_holder(user, facts) for user, facts in holders.values())]
+    """Return every class of people whose decision can differ, and each who holds a grant or sits on one."""
+    found = facts_by_person(size)
+    people = User.objects.filter(pk__in=found, is_active=True).prefetch_related("role_assignments")
+    holders = {user.pk: user for user in people}
+    mine, duties = (
+        people_pauses(set(holders), at),
+        duty_pauses({one.id for facts in found.values() for one in facts}, at),
+    )
+    rested = {pk: [replace(one, pauses=mine[pk] + duties.get(one.id, ())) for one in found[pk]] for pk in holders}
+    return [*_classes(frozenset(holders)), *(_holder(user, rested[pk]) for pk, user in holders.items())]
 
 
 def _classes(holders: frozenset[int]) -> list[Asker]:
@@ -133,7 +132,7 @@ def _classes(holders: frozenset[int]) -> list[Asker]:
 
 
 def _holder(user: User, grants: list[Any]) -> Asker:
-    roles = [assignment.role for assignment in user.role_rows]  # type: ignore[attr-defined]
+    roles = [assignment.role for assignment in user.role_assignments.all()]
     actor = Actor(ActorKind.USER, str(user.pk), user.username, frozenset(roles))
     return Asker(user.username, actor, frozenset({user.pk}), is_holder=True, grants=tuple(grants))
 

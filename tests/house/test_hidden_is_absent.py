@@ -23,21 +23,21 @@ from release_portal.appeals.models import Appeal
 from release_portal.audit.models import AuditEvent
 from release_portal.jobs.models import Job
 from release_portal.notices.models import MailOut, Notice
-from tests.house.test_nested import application_of
+from tests.house.test_nested import application_of, seat_on
 from tests.house.test_urls import BY_NAME, TABLE, address
 from tests.services.appealing import suspended
 from tests.world import World
 
 # What an address names in public: everybody finds it or nobody does, or it is no object at all.
-PUBLIC = {"lab", "name", "slug", "alias", "digest", "old", "new", "number", "rest", "criterion", "command"}
+PUBLIC = {"lab", "name", "slug", "alias", "digest", "old", "new", "number", "rest", "criterion", "command", "kind"}
 # Children under a parent that stands in the same address; the parent is asked for here, the child in T2.
-CHILDREN = {"vote_id", "waiver_id", "comment_id"}
+CHILDREN = {"attachment_id", "attestation_id", "vote_id", "waiver_id", "comment_id"}
 NOBODYS = {"application_id": "a-0000000000", "grant_id": "g-0000000000", "appeal_id": "p-0000000000",
            "job_id": "job-0000000000", "report_id": "d-0000000000", "proposal_id": "1000000",
-           "subject": "grant:g-0000000000:suspension:1", "token": "x" * 43}  # fmt: skip
+           "seat_id": "1000000", "subject": "grant:g-0000000000:suspension:1", "token": "x" * 43}  # fmt: skip
 
 # Objects of access that the fixture makes for somebody else.
-OWNED = ("application_id", "grant_id", "appeal_id", "job_id", "subject")
+OWNED = ("application_id", "grant_id", "appeal_id", "job_id", "subject", "seat_id")
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,7 @@ def foreign(world: World) -> dict[str, Any]:
         "appeal_id": appeal.pk,
         "job_id": job.pk,
         "subject": f"grant:{grant.pk}:suspension:{suspension.pk}",
+        "seat_id": str(seat_on(world, pk=987_654, grant=grant, person=world.people["dan"]).pk),
     }
 
 
@@ -84,8 +85,9 @@ def routes() -> dict[str, str]:
     """Every address of ours that names an object of somebody -> the name of the object in it."""
     found = {}
     for name in TABLE:
-        for one in names_in(name) & set(NOBODYS):
-            found[name] = one
+        named = [one for one in NOBODYS if one in names_in(name)]  # the parent stands before the child
+        if named:
+            found[name] = named[0]
     return found
 
 
@@ -136,7 +138,7 @@ def test_T19_somebody_elses_object_answers_as_one_that_does_not_exist(
             traced(send, value)  # what is read once is read
             traces.append(traced(send, value))
         assert traces[0] == traces[1], f"{method} {name}"
-        assert traces[0].status in (403, 404, 405, 415, 303), "a stranger to it gets nothing"
+        assert traces[0].status in (303, 400, 403, 404, 405, 415), "a stranger to it gets nothing"
         assert (traces[0].mails, traces[0].notices, traces[0].events) == (0, 0, 0)
 
 

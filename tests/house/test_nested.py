@@ -8,6 +8,7 @@ nesting can refuse.
 from __future__ import annotations
 
 import hashlib
+import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -19,7 +20,10 @@ from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern
 
-from release_portal.access.models import Application, Attestation
+from release_portal.access.attachments.services import attach_file
+from release_portal.access.models import AgreementDraft, Application, Attestation, Obligation, Seat
+from release_portal.access.programmes.programme_files import preset
+from release_portal.accounts.roles import SCOPES
 from release_portal.accounts.services import create_token
 from release_portal.appeals.models import Appeal
 from release_portal.audit.models import AuditEvent
@@ -43,6 +47,7 @@ from release_portal.releases.models import (
 )
 from release_portal.releases.policy_services import policy_in_force
 from tests.house.test_urls import BY_NAME, THIRD_PARTY, address
+from tests.services.test_attachments import LETTER
 from tests.world import SERVED, World
 
 DAY = timedelta(days=1)
@@ -59,7 +64,6 @@ class Nest:
         foreign: what of it is replaced by a child of another parent, or by a word that says nothing.
         elsewhere: parts of the address that name the other parent, under which the foreign child does exist.
         data: what a form must hold so that the service comes to the child.
-        by_token: a program asks, with a token and in JSON.
     """
 
     asks: str
@@ -67,7 +71,6 @@ class Nest:
     foreign: dict[str, Any]
     elsewhere: dict[str, Any] | None = None
     data: dict[str, Any] = field(default_factory=dict)
-    by_token: bool = False
 
 
 def names_in(pattern: URLPattern) -> set[str]:
@@ -162,7 +165,7 @@ def _vouched(world: World, **more: str) -> Nest:
     own = {"application_id": mine.application_id, "attestation_id": mine.pk}
     data = {"expected_version": 1, **more}
     elsewhere = {"application_id": other.application_id}
-    return Nest("finn", own, {"attestation_id": other.pk}, elsewhere, data, by_token=True)
+    return Nest("finn", own, {"attestation_id": other.pk}, elsewhere, data)
 
 
 @nest("review-command")
@@ -194,6 +197,45 @@ def _policies(world: World) -> Nest:
     one = PolicyVersion.objects.first()
     assert one is not None
     return Nest("finn", {"old": one.digest, "new": one.digest}, {"new": "e" * 64})
+
+
+@nest("programme-diff")
+def _programmes(world: World) -> Nest:
+    one = preset("research").digest
+    return Nest("lou", {"old": one, "new": one}, {"new": "e" * 64})
+
+
+@nest("application-team-command")
+def _team_of_application(world: World) -> Nest:
+    return Nest("finn", {"application_id": application_of(world).pk, "name": "invite"}, {"name": "take"})
+
+
+@nest("grant-team-command")
+def _team_of_grant(world: World) -> Nest:
+    return Nest("cleo", {"grant_id": world.grants["cleo"].pk, "name": "invite"}, {"name": "ask"})
+
+
+@nest("agreement-draft-command")
+def _draft(world: World) -> Nest:
+    draft = AgreementDraft.objects.create(
+        text="x", effective_from=world.at + DAY, reason="x", edited_by="x", edited_at=world.at, created_at=world.at
+    )
+    return Nest("ivy", {"pk": draft.pk, "name": "retire"}, {"name": "supersede"})
+
+
+@nest("grant-terms")
+def _terms(world: World) -> Nest:
+    return Nest("ivy", {"grant_id": world.grants["cleo"].pk, "name": "offer"}, {"name": "waive"})
+
+
+@nest("grant-closing")
+def _closing(world: World) -> Nest:
+    return Nest("dan", {"grant_id": world.grants["dan"].pk, "name": "report"}, {"name": "suspend"})
+
+
+@nest("grant-engagement")
+def _engagement(world: World) -> Nest:
+    return Nest("ivy", {"grant_id": world.grants["cleo"].pk, "name": "engage"}, {"name": "close"})
 
 
 # --- Children of another parent --------------------------------------------------------------------------------------
@@ -230,6 +272,51 @@ def _comment(world: World, asks: str) -> Nest:
     return Nest(asks, own, {"comment_id": other.pk}, {"pk": other.window.proposal_id})
 
 
+@nest("application-seat-command", "api-application-seat-undo")
+def _seat_of_application(world: World, **data: Any) -> Nest:
+    mine, other = application_of(world), application_of(world, by="lou")
+    seats = [seat_on(world, application=one) for one in (mine, other)]
+    own = {"application_id": mine.pk, "seat_id": seats[0].pk, "name": "undo"}
+    return Nest("finn", own, {"seat_id": seats[1].pk}, None, {"expected_version": 1, **data})
+
+
+@nest("api-application-seat-remove")
+def _removed_from_application(world: World) -> Nest:
+    return _seat_of_application(world, reason="x")
+
+
+@nest("grant-seat-command", "api-grant-seat-undo")
+def _seat_of_grant(world: World, **data: Any) -> Nest:
+    mine, other = (seat_on(world, grant=world.grants[name]) for name in ("cleo", "dan"))
+    own = {"grant_id": world.grants["cleo"].pk, "seat_id": mine.pk, "name": "undo"}
+    return Nest("cleo", own, {"seat_id": other.pk}, None, {"expected_version": 1, **data})
+
+
+@nest("api-grant-seat-remove")
+def _removed_from_grant(world: World) -> Nest:
+    return _seat_of_grant(world, reason="x")
+
+
+@nest("grant-duty", "api-grant-duty-hand-in")
+def _duty(world: World) -> Nest:
+    mine, other = (
+        Obligation.objects.create(grant=world.grants[name], code="Q06", what="x", created_at=world.at)
+        for name in ("cleo", "dan")
+    )
+    own = {"grant_id": world.grants["cleo"].pk, "pk": mine.pk, "name": "hand_in"}
+    return Nest("cleo", own, {"pk": other.pk}, None, {"expected_version": 1, "said": "Done."})
+
+
+@nest(
+    "attachment", "attachment-remove", "api-attachment", "api-attachment-content", "api-attachment-remove",
+)  # fmt: skip
+def _attachment(world: World) -> Nest:
+    mine, other = application_of(world, state="draft"), application_of(world, by="lou", state="draft")
+    kept = attach_file(world.actor("finn"), mine.pk, LETTER, at=world.at)
+    others = attach_file(world.actor("lou"), other.pk, LETTER, at=world.at)
+    return Nest("finn", {"application_id": mine.pk, "attachment_id": kept.pk}, {"attachment_id": others.pk})
+
+
 @nest("evidence-review")
 def _evidence(world: World) -> Nest:
     sizes = two_sizes(world)
@@ -262,10 +349,17 @@ def fresh(size: ModelSize) -> ModelSize:
     return ModelSize.objects.select_related("standing", "family").get(pk=size.pk)
 
 
-def application_of(world: World, slug: str = SERVED) -> Application:
-    """An application of finn's that waits."""
+def seat_on(world: World, **on: Any) -> Seat:
+    """An invitation that nobody has answered."""
+    return Seat.objects.create(
+        mail="somebody@example.org", invited_by_name="x", invited_at=world.at, ends_at=world.at + DAY, **on
+    )
+
+
+def application_of(world: World, slug: str = SERVED, *, by: str = "finn", state: str = "submitted") -> Application:
+    """An application of somebody's that waits."""
     return Application.objects.create(
-        applicant=world.people["finn"], size=ModelSize.objects.get(slug=slug), state="submitted", purpose_code="P01",
+        applicant=world.people[by], size=ModelSize.objects.get(slug=slug), state=state, purpose_code="P01",
         purpose="x", affiliation="x", intended_use="x", functions=["generate"],
         requested_end=world.at.date() + 90 * DAY,
         created_at=world.at, saved_at=world.at, submitted_at=world.at, due_at=world.at + 5 * DAY,
@@ -332,8 +426,7 @@ class JsonClient(Client):
     """A program that asks as one of the cast."""
 
     def __init__(self, world: World, who: str) -> None:
-        scopes = ["applications:write"]
-        _, secret = create_token(world.actor(who), world.people[who], name="x", scopes=scopes, at=world.at)
+        _, secret = create_token(world.actor(who), world.people[who], name="x", scopes=tuple(SCOPES), at=world.at)
         super().__init__(raise_request_exception=False, headers={"Authorization": f"Bearer {secret}"})
 
     def get(self, path: str, data: Any = None, **more: Any) -> Any:  # type: ignore[override]
@@ -342,7 +435,8 @@ class JsonClient(Client):
 
     def post(self, path: str, data: Any = None, **more: Any) -> Any:  # type: ignore[override]
         """Send JSON."""
-        return super().post(path, data, content_type="application/json", **more)
+        headers = {"Idempotency-Key": secrets.token_hex(8)}
+        return super().post(path, data, content_type="application/json", headers=headers, **more)
 
 
 def answers_of(world: World, client: Any, name: str, made: Nest, changes: dict[str, Any]) -> Iterator[tuple[str, int]]:
@@ -364,13 +458,14 @@ def test_T2_what_is_no_child_of_this_parent_is_nothing_under_it(
 ) -> None:
     """Seen to fail with the parent left out of the lookup of a vote, a waiver, a comment and evidence."""
     made = NESTED[name](world)
-    client = JsonClient(world, made.asks) if made.by_token else client_of(made.asks)
+    client = JsonClient(world, made.asks) if name.startswith("api-") else client_of(made.asks)
     codes = dict(answers_of(world, client, name, made, made.foreign))
-    assert codes["post"] == 404
-    assert codes["get"] in (303, 404, 405), "leads back to the parent, or is nothing"
-    for changes in ({}, made.elsewhere and {**made.foreign, **made.elsewhere}):
-        if changes is not None:
-            right = dict(answers_of(world, client, name, made, changes))
-            assert right["post"] not in (403, 404, 405, 500), (
-                "the right address is something, so the refusal was the nesting's"
-            )
+    right = dict(answers_of(world, client, name, made, {}))
+    offered = {method for method, code in right.items() if code != 405}
+    writes_or_reads = "post" if "post" in offered else "get"
+    assert codes[writes_or_reads] == 404
+    assert all(codes[method] in (303, 404) for method in offered), "leads back to the parent, or is nothing"
+    assert right[writes_or_reads] not in (401, 403, 404, 500), "the right address is something: the nesting refused"
+    if made.elsewhere is not None:
+        there = dict(answers_of(world, client, name, made, {**made.foreign, **made.elsewhere}))
+        assert there[writes_or_reads] not in (401, 403, 404, 500), "and the child is something under its own parent"

@@ -89,6 +89,19 @@ def test_T7_two_approvers_make_the_grant_and_one_alone_does_not(world: World, at
     assert "ivy (access lead)" in done.decided_by_name
 
 
+@pytest.mark.parametrize("order", [("hal", "ben"), ("ben", "hal")])
+def test_T7_T11_a_renewal_of_higher_risk_is_given_by_two_reviewers_in_every_order(
+    world: World, at: datetime, order: tuple[str, str]
+) -> None:
+    """Seen to fail while a safety reviewer might give the last voice and not the renewal that it leads to."""
+    grant = world.grants["cleo"]
+    sent = risky(world, at, "cleo", renews=grant.pk)
+    assert approve(world, sent, at, order[0]) is None
+    renewed = approve(world, sent, at, order[1])
+    assert renewed == grant
+    assert renewed.ends_at > grant.ends_at
+
+
 def test_T7_two_approvers_are_two_people_in_every_order(world: World, at: datetime) -> None:
     sent = risky(world, at)
     approve(world, sent, at, "ivy")

@@ -21,15 +21,32 @@ from django.db import transaction
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from release_portal.access.grant_rules import GRANT, SUSPENDED
-from release_portal.access.models import Grant, GrantFunction, Suspension
+from release_portal.access.agreements.rules import GRACE
+from release_portal.access.grant_rules import ACTIVE, STORED, SUSPENDED
+from release_portal.access.models import (
+    AgreementVersion,
+    Application,
+    Cohort,
+    Grant,
+    GrantFunction,
+    Obligation,
+    Seat,
+    SeatSuspension,
+    Signature,
+    Suspension,
+)
+from release_portal.access.obligations.rules import OBLIGATION, PAUSE_AFTER
+from release_portal.access.people.cohort_rules import STATES as COHORT_STATES
+from release_portal.access.people.cohort_rules import WITHOUT_LEAD
+from release_portal.access.people.seat_rules import INVITED, SEATED
+from release_portal.access.people.seat_rules import STATES as SEAT_STATES
 from release_portal.access.policy import GRANT_FUNCTIONS, READ_SCOPE
 from release_portal.accounts.actors import actor_of
 from release_portal.accounts.models import RoleAssignment, User
 from release_portal.accounts.roles import Role
 from release_portal.core.actors import ANONYMOUS, Actor
 from release_portal.epochs.models import Epoch
-from release_portal.epochs.services import grant_key, size_key
+from release_portal.epochs.services import grant_key, seat_key, size_key
 from release_portal.registry.models import ModelFamily, ModelSize, Revision
 from release_portal.releases.hold_rules import COHORTS, LEVELS, OFF_FUNCTIONS
 from release_portal.releases.ladder import LADDER
@@ -39,6 +56,7 @@ from tests.world import stored_digest
 T = TypeVar("T")
 Draw = Callable[[st.SearchStrategy[T]], T]
 STAGES = [stage.slug for stage in LADDER]
+GRANTED = ["partner", "research_hosted", "research_weights"]  # where a grant decides
 DAY, MOMENT = timedelta(days=1), timedelta(microseconds=1)
 # Starts and ends lie around `at`, and exactly at it: the moment itself is where two guards differ by one sign.
 STARTS = (-30 * DAY, -MOMENT, timedelta(0), MOMENT, DAY)
@@ -144,8 +162,8 @@ def sizes(town: Town) -> None:
             for number in range(town.count)
         ]
     )  # fmt: skip
-    endings = st.sampled_from(["", "", "", "", "withdrawn", "archived"])
-    kinds = st.tuples(st.sampled_from(STAGES), endings, st.integers(0, 7))
+    endings = st.sampled_from([*[""] * 10, "withdrawn", "archived"])
+    kinds = st.tuples(st.sampled_from([*STAGES, *GRANTED * 3]), endings, st.integers(0, 7))
     drawn = [(size, *town.some(kinds)) for size in town.sizes]
     town.add(
         [
@@ -193,7 +211,7 @@ def grants(town: Town) -> None:
     one = st.tuples(
         st.integers(0, len(town.people) - 1),
         st.sampled_from(["research", "partner"]),
-        st.sampled_from(GRANT.states),
+        st.sampled_from([*STORED, *[ACTIVE] * 6]),  # most guards show on a grant that is active otherwise
         st.sets(st.sampled_from(names)),
         st.tuples(st.sampled_from(STARTS), st.sampled_from(ENDS)).filter(lambda span: span[0] < span[1]),
         st.sets(st.integers(0, len(town.sizes) - 1), max_size=3),
@@ -220,4 +238,101 @@ def _grant(town: Town, holder: int, kind: str, state: str, span: tuple[timedelta
         holder=town.people[holder], kind=kind, state=state, purpose="x", tokens_per_day=10**6,
         requests_per_minute=10**4, concurrent=10**4, created_at=town.at,
         starts_at=town.at + span[0], ends_at=town.at + span[1],
+    )  # fmt: skip
+
+
+@part
+def seats(town: Town) -> None:
+    """Teams and cohorts: seats in every state on some grants, with own ends; cohorts with or without a lead."""
+    agreement = _version(town, 30_000, town.at, is_material=False)
+    signatures = {
+        person.pk: one
+        for person, one in zip(
+            town.people,
+            town.add([Signature(account=one, agreement=agreement, sha256="x", at=town.at) for one in town.people]),
+            strict=True,
+        )
+    }
+    shared = [grant for grant in town.grants if town.some(st.integers(0, 2)) == 0]
+    _cohorts(town, [grant for grant in shared if town.some(st.booleans())])
+    one = st.tuples(st.sampled_from(town.people), st.sampled_from(SEAT_STATES), st.sampled_from([None, *ENDS]))
+    rows = []
+    for grant in shared:
+        drawn = town.some(st.lists(one, max_size=3, unique_by=lambda seat: seat[0].pk))
+        rows += [_seat(town, grant, person, signatures, state, end) for person, state, end in drawn]
+    town.add(rows)
+    stopped = [seat for seat in rows if seat.state == SUSPENDED]
+    town.add([SeatSuspension(seat=seat, reason="x", by_name="x", at=town.at) for seat in stopped])
+    town.add([Epoch(key=seat_key(seat.pk)) for seat in rows])
+
+
+def _seat(
+    town: Town, grant: Grant, person: User, signatures: dict[int, Signature], state: str, end: timedelta | None
+) -> Seat:
+    return Seat(
+        grant=grant, mail=person.email, person=person, signature=signatures[person.pk], state=state,
+        invited_by_name="x", invited_at=town.at - 90 * DAY, joined_at=town.at - 90 * DAY,
+        ends_at=None if end is None else town.at + end,
+        ended_at=None if state in {*SEATED, INVITED} else town.at - DAY,
+    )  # fmt: skip
+
+
+def _cohorts(town: Town, grants: list[Grant]) -> None:
+    """A cohort on each grant, before, in and after its time, and some without a lead for more or less than 14 days."""
+    spans = st.tuples(st.sampled_from(STARTS), st.sampled_from(ENDS)).filter(lambda span: span[0] < span[1])
+    without = (None, timedelta(0), WITHOUT_LEAD, WITHOUT_LEAD - MOMENT, WITHOUT_LEAD + MOMENT)
+    one = st.tuples(st.sampled_from(COHORT_STATES), spans, st.sampled_from(without))
+    drawn = [(grant, *town.some(one)) for grant in grants]
+    applications = town.add([_application(town, grant) for grant in grants])
+    town.add(
+        [
+            Cohort(
+                application=application, grant=grant, kind="lab", seats=5, state=state, lead=grant.holder,
+                starts_at=town.at + span[0], ends_at=town.at + span[1], created_at=town.at,
+                without_lead_since=None if gone is None else town.at - gone,
+            )
+            for application, (grant, state, span, gone) in zip(applications, drawn, strict=True)
+        ]
+    )  # fmt: skip
+
+
+def _application(town: Town, grant: Grant) -> Application:
+    return Application(
+        applicant=grant.holder, size=town.sizes[0], state="granted", grant=grant, created_at=town.at, saved_at=town.at
+    )
+
+
+@part
+def terms(town: Town) -> None:
+    """A material version of the agreement, in grace or past it to the microsecond, that some have signed."""
+    began = town.some(st.sampled_from([timedelta(0), GRACE - MOMENT, GRACE, GRACE + MOMENT]))
+    version = _version(town, 30_001, town.at - began, is_material=True)
+    signed = [person for person in town.people if town.some(st.booleans())]
+    town.add([Signature(account=one, agreement=version, sha256="x", at=town.at) for one in signed])
+
+
+def _version(town: Town, number: int, effective_from: datetime, *, is_material: bool) -> AgreementVersion:
+    return AgreementVersion.objects.create(
+        number=number, text="x", sha256=secrets.token_hex(32), effective_from=effective_from, published_by="x",
+        published_at=effective_from, is_material=is_material,
+    )  # fmt: skip
+
+
+@part
+def duties(town: Town) -> None:
+    """Duties of some grants, overdue for just less and just more than a grant rests for, waived or handed in."""
+    due = (None, 60 * DAY, PAUSE_AFTER - MOMENT, PAUSE_AFTER, PAUSE_AFTER + MOMENT)
+    waived = (None, None, -MOMENT, timedelta(0), MOMENT)
+    one = st.tuples(st.sampled_from(OBLIGATION.states), st.sampled_from(due), st.sampled_from(waived))
+    owing = [grant for grant in town.grants if town.some(st.integers(0, 3)) == 0]
+    drawn = [(grant, *town.some(one)) for grant in owing]
+    town.add(
+        [
+            Obligation(
+                grant=grant, code="Q06", what="x", state=state, created_at=town.at - 90 * DAY,
+                due_at=None if ago is None else town.at - ago,
+                waived_until=None if until is None else town.at + until,
+            )
+            for grant, state, ago, until in drawn
+        ]
     )  # fmt: skip

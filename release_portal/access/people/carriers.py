@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from release_portal.access.grant_rules import GrantFacts
 from release_portal.access.models import Grant, Seat
+from release_portal.access.models.people import SeatQuerySet
 from release_portal.core.actors import Actor
 from release_portal.registry.models import ModelSize
 
@@ -36,13 +37,29 @@ def carriers_of(actor: Actor, size: ModelSize) -> list[Carrier]:
     return own + [Carrier(seat.grant, seat.facts(seat.grant), seat) for seat in _seats(actor, size) if seat.grant]
 
 
+def facts_by_person(size: ModelSize) -> dict[int, list[GrantFacts]]:
+    """Return by what each account may use the size: as `carriers_of`, for all who hold a grant or sit on one."""
+    held = Grant.objects.filter(sizes=size, cohort=None).prefetch_related("functions", "suspensions")
+    found: dict[int, list[GrantFacts]] = {}
+    for grant in held:
+        found.setdefault(grant.holder_id, []).append(grant.facts())
+    for seat in _last(Seat.objects.exclude(person=None), size):
+        if seat.grant and seat.person_id:
+            found.setdefault(seat.person_id, []).append(seat.facts(seat.grant))
+    return found
+
+
 def _seats(actor: Actor, size: ModelSize) -> list[Seat]:
-    """Return one seat for each grant, the last that was taken: an earlier one that ended says nothing beside it."""
-    found = Seat.objects.of_person(actor.id).that_ever_opened().filter(grant__sizes=size).order_by("-pk")
+    return _last(Seat.objects.of_person(actor.id), size)
+
+
+def _last(seats: SeatQuerySet, size: ModelSize) -> list[Seat]:
+    """Return one seat for each person and grant, the last that was taken: an earlier one says nothing beside it."""
+    found = seats.that_ever_opened().filter(grant__sizes=size).order_by("-pk")
     loaded = found.select_related("grant__cohort").prefetch_related(
         "grant__functions", "grant__suspensions", "suspensions"
     )
-    last: dict[str | None, Seat] = {}
+    last: dict[tuple[int | None, str | None], Seat] = {}
     for seat in loaded:
-        last.setdefault(seat.grant_id, seat)
+        last.setdefault((seat.person_id, seat.grant_id), seat)
     return list(last.values())
