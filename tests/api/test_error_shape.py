@@ -25,7 +25,7 @@ def addresses() -> list[tuple[str, Any]]:
         if view is not None and issubclass(view, ApiView):
             route = str(pattern.pattern)
             for name in pattern.pattern.converters:
-                route = route.replace(f"<name:{name}>", FILL.get(name, "unknown"))
+                route = route.replace(f"<name:{name}>", FILL.get(name, "unknown")).replace(f"<int:{name}>", "1000000")
             found.append((f"/api/{route}", view))
     return found
 

@@ -63,11 +63,11 @@ class Signing(TokenView):
     @documented("sign_agreement", SignatureAnswer, tag=TAG, body=SignatureInput, is_keyed=True, errors=(404,))
     def post(self, request: Request, number: int) -> Response:
         """Accept the version in force; grants that rested for want of it work again at once."""
-        return self.once(lambda _key: self._sign(number))
+        return self.once(lambda _key: self._sign(number, self.sent(SignatureInput)["sha256"]))
 
-    def _sign(self, number: int) -> Response:
+    def _sign(self, number: int, sha256: str) -> Response:
         agreement_numbered(number, at=self.at)
-        accept_in_force(self.actor, self.sent(SignatureInput)["sha256"], at=self.at)
+        accept_in_force(self.actor, sha256, at=self.at)
         return Response(SignatureAnswer(signature_of(self.actor.account_id, self.at)).data)
 
 

@@ -59,10 +59,10 @@ class TermsAnswer(DutyView):
     @documented("answer_terms", GrantTermsFacts, tag=TAG, body=TermsAnswerInput, is_keyed=True, errors=(404,))
     def post(self, request: Request, grant_id: str) -> Response:
         """Accept terms, bound to their digest, or decline them; declining changes nothing."""
-        return self.once(lambda _key: self._answered(grant_for(self.actor, grant_id)))
+        return self.once(lambda _key: self._answered(grant_id, self.sent(TermsAnswerInput)))
 
-    def _answered(self, grant: Grant) -> Response:
-        values = self.sent(TermsAnswerInput)
+    def _answered(self, grant_id: str, values: dict[str, Any]) -> Response:
+        grant = grant_for(self.actor, grant_id)
         answer_offer(self.actor, grant.pk, values["digest"], is_accepted=values["accept"], at=self.at)
         return Response(_terms(grant_for(self.actor, grant.pk), self.at))
 
@@ -83,12 +83,11 @@ class ApplicationTerms(DutyView):
     )
     def post(self, request: Request, application_id: str) -> Response:
         """Accept the terms; everything is checked again, and the grant begins."""
-        return self.once(lambda _key: self._accept(own_application(self.actor, application_id).pk))
+        return self.once(lambda _key: self._accept(application_id, self.sent(AcceptTermsInput)))
 
-    def _accept(self, application_id: str) -> Response:
-        values = self.sent(AcceptTermsInput)
-        version = values["expected_version"]
-        accept_terms(self.actor, application_id, values["digest"], expected_version=version, at=self.at)
+    def _accept(self, application_id: str, values: dict[str, Any]) -> Response:
+        own, version = own_application(self.actor, application_id), values["expected_version"]
+        accept_terms(self.actor, own.pk, values["digest"], expected_version=version, at=self.at)
         return Response(ApplicationFacts(own_application(self.actor, application_id)).data)
 
 
@@ -108,10 +107,10 @@ class HandIn(DutyView):
     @documented("hand_in", DutyFacts, tag=TAG, body=HandInInput, is_keyed=True, errors=(404,))
     def post(self, request: Request, grant_id: str, pk: int) -> Response:
         """Hand in what is due; a grant that rested for it works again at once."""
-        return self.once(lambda _key: self._hand_in(obligation_of(self.actor, grant_id, pk)))
+        return self.once(lambda _key: self._hand_in(grant_id, pk, self.sent(HandInInput)))
 
-    def _hand_in(self, duty: Obligation) -> Response:
-        done = hand_in(self.actor, duty.pk, at=self.at, **self.sent(HandInInput))
+    def _hand_in(self, grant_id: str, pk: int, values: dict[str, Any]) -> Response:
+        done = hand_in(self.actor, obligation_of(self.actor, grant_id, pk).pk, at=self.at, **values)
         return Response(_duty(done, self.at))
 
 
@@ -121,10 +120,10 @@ class CloseOuts(DutyView):
     @documented("report_closing", CloseOutFacts, tag=TAG, body=CloseOutInput, is_keyed=True, errors=(404,))
     def post(self, request: Request, grant_id: str) -> Response:
         """Say what came of a grant that has ended and what became of copies."""
-        return self.once(lambda _key: self._report(grant_for(self.actor, grant_id)))
+        return self.once(lambda _key: self._report(grant_id, self.sent(CloseOutInput)))
 
-    def _report(self, grant: Grant) -> Response:
-        given = report_closing(self.actor, grant.pk, at=self.at, **self.sent(CloseOutInput))
+    def _report(self, grant_id: str, values: dict[str, Any]) -> Response:
+        given = report_closing(self.actor, grant_for(self.actor, grant_id).pk, at=self.at, **values)
         return Response(CloseOutFacts(given).data)
 
 
