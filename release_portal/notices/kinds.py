@@ -84,7 +84,7 @@ _ALL = (
     _kind("deletion_done", "account"),
     _kind("review_invited", "size due by"),
     _kind("review_deposited", "size reviewer finding"),
-    _kind("seat_invited", "by purpose until mail", is_for_outsiders=True),
+    _kind("seat_invited", "by purpose until", is_for_outsiders=True),
     _kind("seat_joined", "member purpose"),
     _kind("seat_declined", "member purpose"),
     _kind("seat_left", "member purpose"),

@@ -68,23 +68,6 @@ def tell(recipient: User, kind: str, context: Mapping[str, str], at: datetime, p
     notify(recipient, kind, context, at=at, path=path, dedupe_key=dedupe_key)
 
 
-def post_to_address(
-    address: str, kind: str, context: Mapping[str, str], *, at: datetime, dedupe_key: str, mail_only: str = ""
-) -> bool:
-    """Write a mail to an address that may have no account, inside the caller's transaction.
-
-    Args:
-        address: the only reader.
-        kind: kind of the catalogue.
-        context: the strings that its text names; there is no name to greet.
-        at: the time of the act.
-        dedupe_key: the same key is mailed once; then False is returned.
-        mail_only: a line sealed until the mail is sent; for links that are secrets.
-    """
-    _check_call(kind, context, is_outside=True)
-    return _post_outside(address, "", _text(kind, context), at, dedupe_key, mail_only) is not None
-
-
 def notify_each(
     recipients: Iterable[User], kind: str, context: Mapping[str, str], *, at: datetime, path: str = ""
 ) -> None:

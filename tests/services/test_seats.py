@@ -12,7 +12,6 @@ from django.core import mail
 from django.db import IntegrityError, transaction
 
 from inference.contract import POLICY_KEY, Function, SamplingSettings
-from release_portal.access.agreements.services import publish_agreement
 from release_portal.access.application_rules import end_of
 from release_portal.access.applications import submit_application, withdraw_application
 from release_portal.access.lookups import grants_for, size_for, sizes_for
@@ -55,6 +54,7 @@ from release_portal.notices.models import MailOut, Notice
 from release_portal.ops.demo import DEMO
 from release_portal.ops.demo_applications import write_agreement
 from tests import fakes
+from tests.services.agreeing import next_version
 from tests.services.applying import answers, conditions, submit
 from tests.services.teaming import approved, draft, join, link_of, mail_of, seat_of, team_grant
 from tests.services.working import Worker
@@ -263,7 +263,7 @@ def test_the_agreement_is_read_and_signed_as_it_stands_now(world: World, at: dat
     with pytest.raises(InvalidInput) as caught:
         join(world, "lou", seat, at, agreement_hash="")
     assert caught.value.field == "agreement"
-    publish_agreement(system_actor("tests"), "Other terms.", effective_from=at, at=at)
+    next_version(world, "Other terms.", at=at)
     with pytest.raises(NotNow) as stale:
         join(world, "lou", seat, at, agreement_hash=old)
     assert stale.value.code == "agreement_changed"
