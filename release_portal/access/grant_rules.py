@@ -84,17 +84,18 @@ def may_read_every_grant(actor: Actor) -> Decision:
     return may_not("role", "Every grant is read by staff.", rule, "Your own grants are listed for you.")
 
 
-def decide_second_officer(name: str, *, is_same_officer: bool, is_confirmed: bool) -> Decision:
+def decide_second_officer(name: str, *, is_same_officer: bool, is_confirmed: bool, kind: str = "grant") -> Decision:
     """Decide what the lifecycle cannot see of confirming and lifting: another officer, and only once.
 
     Args:
         name: command, `confirm` or `lift`.
         is_same_officer: the asker is the one who suspended.
         is_confirmed: a second officer has confirmed already.
+        kind: what is suspended: a grant, or one seat of it.
     """
-    rule = f"grant: {name}"
+    rule = f"{kind}: {name}"
     if is_same_officer:
-        reason = f"You suspended this grant; another officer must {name} it."
+        reason = f"You suspended this {kind}; another officer must {name} it."
         return may_not("same_officer", reason, rule, "Ask another duty officer.")
     if name == "confirm" and is_confirmed:
         return not_now("confirmed", "The suspension is already confirmed.", rule, "Nothing is left to do.")

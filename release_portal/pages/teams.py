@@ -17,6 +17,7 @@ from release_portal.access.people.seat_rules import JOINED, TAKEN
 from release_portal.access.people.suspensions import decide_officer
 from release_portal.access.people.teams import Team
 from release_portal.core.actors import Actor
+from release_portal.core.decisions import Refusal
 from release_portal.pages.forms import teams as forms
 from release_portal.pages.forms.base import ServiceForm
 from release_portal.pages.words import FUNCTIONS, state_pill
@@ -80,7 +81,7 @@ def page_of_team(actor: Actor, team: Team, at: datetime, bound: Bound | None = N
         "rows": [row for row in rows if row["is_live"]],
         "past": [row for row in rows if not row["is_live"]],
         "invite": bound.get("invite") or invite_form(team) if inviting or "invite" in bound else None,
-        "inviting": inviting,
+        "inviting": None if inviting.refusal is Refusal.MAY_NOT else inviting,
         "action": command_address(team, "invite"),
         "cohort": _cohort(actor, team, at, bound) if team.cohort and team.grant else None,
         "wish": team.wish(),

@@ -225,7 +225,10 @@ def test_an_officer_suspends_one_member_and_another_lifts(client_of: ClientOf, w
     assert "Suspend this member" not in shown(client_of("finn").get(reverse("grant-team", args=[grant.pk])))
     assert "The member is suspended" in followed(ben, on_seat(ben, seat, "suspend", reason="Volume."))
     page = shown(ben.get(reverse("grant-team", args=[grant.pk])))
-    assert "another officer must" in page
+    assert "You suspended this seat; another officer must" in page
+    assert "may not invite" not in page, "who does not look after a team is offered nothing"
+    assert "Suspension of a member to confirm" in shown(olu.get(reverse("home")))
+    assert "Suspension of a member to confirm" not in shown(ben.get(reverse("home")))
     own = shown(client_of("lou").get(reverse("seat", args=[seat.pk])))
     assert "Volume." in own
     assert "Appeal: Suspension of your seat" in own

@@ -600,3 +600,24 @@ def test_a_renewal_keeps_the_team_and_adds_to_it(world: World, at: datetime) -> 
     assert approved(world, application, late).pk == grant.pk
     assert [may(world, name, late) for name in ("finn", "lou", "eve")] == [True, True, True]
     assert Team(None, grant).used(late) == 3
+
+
+def test_the_preview_of_a_move_counts_members_like_holders(world: World, at: datetime) -> None:
+    """Seen to fail with the seats left out of `_askers`."""
+    from release_portal.moves.previews import preview_move
+    from release_portal.registry.models import ModelSize
+    from tests.services.test_previews import brute_force
+
+    team_grant(world, at, "lou", "eve")
+    suspended(world, Grant.objects.filter(holder=world.people["finn"]).latest("created_at"), "eve", at)
+    size = ModelSize.objects.select_related("standing").prefetch_related("revisions").get(pk=world.size.pk)
+    wanted = brute_force(world, "partner")[Action.GENERATE][1]
+    assert {"finn", "lou"} <= wanted
+    assert "eve" not in wanted
+    found = preview_move(size, "partner", at)
+    assert {"finn", "lou"} <= set(_losers(found, Action.GENERATE))
+    assert "eve" not in _losers(found, Action.GENERATE)
+
+
+def _losers(preview: Any, action: Action) -> list[str]:
+    return [name for row in preview["actions"] if row["action"] == action.value for name in row["loses"]["holders"]]

@@ -8,6 +8,7 @@ from django.db.models import Q, QuerySet
 
 from release_portal.access.application_lookups import own_application
 from release_portal.access.application_rules import OPEN
+from release_portal.access.grant_rules import SUSPENDED
 from release_portal.access.lookups import grant_for
 from release_portal.access.models import Seat
 from release_portal.access.models.people import SeatQuerySet
@@ -81,6 +82,16 @@ def seat_by_link(token: str, at: datetime, *, is_locked: bool = False) -> Seat:
             change="It works once and for 21 days. Ask whoever invited you to invite you again.",
         )
     return seat
+
+
+def seats_to_confirm() -> SeatQuerySet:
+    """Return the seats whose suspension nobody has confirmed; who may confirm is asked for each."""
+    waiting = Seat.objects.filter(state=SUSPENDED, suspensions__ended_at=None, suspensions__confirmed_at=None)
+    return (
+        waiting.select_related("person", "grant__cohort", "application")
+        .prefetch_related("suspensions", "grant__seats")
+        .distinct()
+    )
 
 
 def decide_seat(name: str, actor: Actor, seat: Seat, at: datetime) -> Decision:

@@ -31,7 +31,10 @@ def decide_officer(name: str, actor: Actor, seat: Seat, at: datetime) -> Decisio
     if not decision or suspension is None or name == "suspend":
         return decision
     return decide_second_officer(
-        name, is_same_officer=actor.id == suspension.by_id, is_confirmed=suspension.confirmed_at is not None
+        name,
+        is_same_officer=actor.id == suspension.by_id,
+        is_confirmed=suspension.confirmed_at is not None,
+        kind="seat",
     )
 
 

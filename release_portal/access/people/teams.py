@@ -44,7 +44,7 @@ class Team:
         """What the work is, in a line."""
         if self.grant:
             return self.grant.purpose
-        return f"Application {self.application.pk}"  # type: ignore[union-attr]
+        return f"Access to {self.application.size.name}"  # type: ignore[union-attr]
 
     @property
     def owner_id(self) -> int:

@@ -211,7 +211,7 @@ def _is_offered(context: dict[str, Any], team: Team, key: str) -> bool:
     if seat_id:
         return any(str(row["seat"].pk) == seat_id and name in _names(row) for row in context["rows"])
     if name == "invite":
-        return context["invite"] is not None or not context["inviting"].hide
+        return context["invite"] is not None or context["inviting"] is not None
     if name in ("ask", "drop"):
         return team.takes_invitations()
     return context["cohort"] is not None and name in _names(context["cohort"])

@@ -12,6 +12,8 @@ from release_portal.access.application_lookups import applications_to_review, ow
 from release_portal.access.grant_rules import CONFIRM_WITHIN
 from release_portal.access.lookups import grants_for, sizes_for
 from release_portal.access.obligations.lookups import obligations_to_look_at, own_duties
+from release_portal.access.people.lookups import seats_to_confirm
+from release_portal.access.people.suspensions import decide_officer
 from release_portal.access.policy import Action
 from release_portal.access.services import decide_command
 from release_portal.audit.lookups import public_events_about
@@ -31,6 +33,7 @@ def waiting_for(actor: Actor, *, at: datetime) -> list[Waiting]:
     """Return everything that waits for the actor, what ends soonest first."""
     lines = [
         *_suspensions(actor),
+        *_seats(actor, at),
         *_restrictions(actor),
         *_reports(actor),
         *_reviews(actor),
@@ -48,6 +51,15 @@ def _suspensions(actor: Actor) -> Iterator[Waiting]:
             title = _("%(name)s: %(reason)s") % {"name": grant.holder.name, "reason": suspension.reason}
             until = suspension.at + CONFIRM_WITHIN
             yield Waiting(_("Suspension to confirm"), title, reverse("grant", args=[grant.pk]), until)
+
+
+def _seats(actor: Actor, at: datetime) -> Iterator[Waiting]:
+    for seat in seats_to_confirm():
+        suspension = seat.open_suspension
+        if suspension and seat.grant and decide_officer("confirm", actor, seat, at):
+            title = _("%(name)s: %(reason)s") % {"name": seat.name, "reason": suspension.reason}
+            url = reverse("grant-team", args=[seat.grant.pk])
+            yield Waiting(_("Suspension of a member to confirm"), title, url, suspension.at + CONFIRM_WITHIN)
 
 
 def _restrictions(actor: Actor) -> Iterator[Waiting]:
