@@ -25,7 +25,19 @@ from release_portal.ops.demo import DEMO
 from release_portal.ops.demo_applications import write_agreement
 from release_portal.registry.models import ModelSize
 from tests.fakes import permits
-from tests.services.test_access import FUNCTIONS, KINDS, STAGES, TIMES, Case, _outcome, arrange, arranged, sizes
+from tests.services.test_access import (
+    FUNCTIONS,
+    KINDS,
+    STAGES,
+    TIMES,
+    UNSIGNED,
+    Case,
+    _outcome,
+    arrange,
+    arranged,
+    pauses_of,
+    sizes,
+)
 from tests.world import World
 
 __all__ = ["sizes"]  # the fixture
@@ -62,7 +74,11 @@ CASES = [
         [one for one in COHORTS if one not in ("none", "active")],
         ["active"],
     ),
-    *product(["joined", "suspended"], ["none", "active", "paused"], [name for name in TIMES if name != "active"]),
+    *product(
+        ["joined", "suspended"],
+        ["none", "active", "paused"],
+        [name for name in TIMES if name != "active" and name not in UNSIGNED],
+    ),
 ]
 
 
@@ -123,7 +139,9 @@ def grant_facts(world: World, case: Case, seat: str, cohort: str, seat_id: int) 
     """What the rule shall know, written down without the database."""
     at = world.at
     state, start, end = TIMES[case.grant]
-    facts = GrantFacts("t8-cleo", state, case.kind, frozenset(case.functions), at + start * DAY, at + end * DAY)
+    facts = GrantFacts(
+        "t8-cleo", state, case.kind, frozenset(case.functions), at + start * DAY, at + end * DAY, pauses=pauses_of(case)
+    )
     stored, days = SEATS[seat]
     if stored in ("left", "removed", "invited", "declined"):
         return ()

@@ -12,6 +12,7 @@ from django.core import mail
 from django.db import IntegrityError, transaction
 
 from inference.contract import POLICY_KEY, Function, SamplingSettings
+from release_portal.access.agreements.services import settle
 from release_portal.access.application_rules import end_of
 from release_portal.access.applications import submit_application, withdraw_application
 from release_portal.access.lookups import grants_for, size_for, sizes_for
@@ -54,7 +55,6 @@ from release_portal.notices.models import MailOut, Notice
 from release_portal.ops.demo import DEMO
 from release_portal.ops.demo_applications import write_agreement
 from tests import fakes
-from tests.services.agreeing import next_version
 from tests.services.applying import answers, conditions, submit
 from tests.services.teaming import approved, draft, join, link_of, mail_of, seat_of, team_grant
 from tests.services.working import Worker
@@ -89,6 +89,11 @@ def invited(world: World, name: str, at: datetime) -> tuple[Application, Seat]:
     application = draft(world, "finn", at)
     (seat,) = invite_to_application(world.actor("finn"), application.pk, mail_of(world, name), at=at)
     return application, seat
+
+
+def new_terms(at: datetime) -> AgreementVersion:
+    """A material version, in force at once."""
+    return settle(system_actor("tests"), "Other terms.", effective_from=at, is_material=True, reason="Clearer.", at=at)
 
 
 # --- Inviting --------------------------------------------------------------------------------------------------------
@@ -263,7 +268,7 @@ def test_the_agreement_is_read_and_signed_as_it_stands_now(world: World, at: dat
     with pytest.raises(InvalidInput) as caught:
         join(world, "lou", seat, at, agreement_hash="")
     assert caught.value.field == "agreement"
-    next_version(world, "Other terms.", at=at)
+    new_terms(at)
     with pytest.raises(NotNow) as stale:
         join(world, "lou", seat, at, agreement_hash=old)
     assert stale.value.code == "agreement_changed"
@@ -600,6 +605,16 @@ def test_a_renewal_keeps_the_team_and_adds_to_it(world: World, at: datetime) -> 
     assert approved(world, application, late).pk == grant.pk
     assert [may(world, name, late) for name in ("finn", "lou", "eve")] == [True, True, True]
     assert Team(None, grant).used(late) == 3
+
+
+def test_each_members_own_signature_counts_when_the_terms_change(world: World, at: datetime) -> None:
+    from release_portal.access.agreements.services import sign_agreement
+
+    team_grant(world, at, "lou", "dan")
+    version, late = new_terms(at + DAY), at + 40 * DAY
+    assert [may(world, name, late) for name in ("finn", "lou", "dan")] == [False, False, False]
+    sign_agreement(world.actor("lou"), world.people["lou"], version, at=late)
+    assert [may(world, name, late) for name in ("finn", "lou", "dan")] == [False, True, False], "nobody signs for all"
 
 
 def test_the_preview_of_a_move_counts_members_like_holders(world: World, at: datetime) -> None:
