@@ -29,18 +29,6 @@ def pauses_on(grants: Iterable[Grant], at: datetime) -> dict[str, tuple[Pause, .
     return {grant.pk: people[grant.holder_id] + duties.get(grant.pk, ()) for grant in grants}
 
 
-def pauses_of_uses(uses: Collection[tuple[int, str]], at: datetime) -> dict[tuple[int, str], tuple[Pause, ...]]:
-    """Return what rests a grant for each person who uses it, in a constant number of queries.
-
-    Args:
-        uses: pairs of account and grant.
-        at: the time of asking.
-    """
-    people = _of_people({account for account, _ in uses}, at) if uses else {}
-    duties = duty_pauses({grant for _, grant in uses}, at)
-    return {(account, grant): people[account] + duties.get(grant, ()) for account, grant in uses}
-
-
 def duty_pauses(grants: Collection[str], at: datetime) -> dict[str, tuple[Pause, ...]]:
     """Return what rests grants for whoever uses them: duties that have been overdue for long; one query."""
     found: dict[str, tuple[Pause, ...]] = {}
