@@ -12,7 +12,7 @@ from release_portal.access.pausing import duty_pauses, people_pauses
 from release_portal.access.people.carriers import facts_by_person
 from release_portal.access.policy import Action, Facts, decide
 from release_portal.accounts.models import User
-from release_portal.accounts.roles import Role
+from release_portal.accounts.roles import STAFF_ROLES, Role
 from release_portal.core.actors import ANONYMOUS, Actor, ActorKind
 from release_portal.jobs.models import Job
 from release_portal.registry.models import ModelSize
@@ -126,6 +126,9 @@ def _classes(holders: frozenset[int]) -> list[Asker]:
     by_role: dict[str, set[int]] = {role.value: set() for role in Role}
     for pk, role in active.filter(role_assignments__isnull=False).values_list("pk", "role_assignments__role"):
         by_role[role].add(pk)
+    staff = set().union(*(by_role[role] for role in STAFF_ROLES))
+    for role in by_role.keys() - STAFF_ROLES:
+        by_role[role] -= staff  # who is staff as well is decided on as staff
     plain = frozenset(active.filter(role_assignments=None).values_list("pk", flat=True))
     roles = [Asker(f"role:{role}", _person("role", [role]), frozenset(accounts)) for role, accounts in by_role.items()]
     return [Asker("anonymous", ANONYMOUS, None), Asker(SIGNED_IN, _person(SIGNED_IN, []), plain), *roles]

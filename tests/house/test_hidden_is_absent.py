@@ -129,7 +129,7 @@ def test_T19_somebody_elses_object_answers_as_one_that_does_not_exist(
     _, secret = create_token(world.actor("lou"), world.people["lou"], name="t", scopes=tuple(SCOPES), at=world.at)
     headers = {"Authorization": f"Bearer {secret}"} if name.startswith("api-") else {}
     client = client_of("lou")
-    base = {**NOBODYS, "pk": 10**6, "name": "nothing", **dict.fromkeys(CHILDREN, 10**6)}
+    base = {**NOBODYS, "pk": 10**6, "name": "nothing", "kind": "referee", **dict.fromkeys(CHILDREN, 10**6)}
     for method in ("get", "post"):
         traces = []
         for value in (foreign[kind], NOBODYS[kind]):

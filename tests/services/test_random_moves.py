@@ -14,6 +14,7 @@ from release_portal.access.people.carriers import facts_by_person
 from release_portal.access.policy import Action
 from release_portal.accounts.actors import actor_of
 from release_portal.accounts.models import User
+from release_portal.accounts.roles import STAFF_ROLES
 from release_portal.core.actors import ANONYMOUS, Actor
 from release_portal.epochs.services import numbers_of, size_key
 from release_portal.jobs.models import Job
@@ -70,7 +71,10 @@ def members(label: str, askers: Mapping[str, Actor], holders: set[str]) -> Itera
     role = label.removeprefix("role:")
     plain = label == "signed_in"
     people = {name: actor for name, actor in askers.items() if actor.is_person and name not in holders}
-    return [name for name, actor in people.items() if (not actor.roles if plain else role in actor.roles)]
+    if plain:
+        return [name for name, actor in people.items() if not actor.roles]
+    outside = role not in STAFF_ROLES  # whoever is staff as well is meant by their role of the staff
+    return [name for name, one in people.items() if role in one.roles and not (outside and one.roles & STAFF_ROLES)]
 
 
 def holders_of(size: ModelSize) -> set[str]:
@@ -108,6 +112,7 @@ def move(world: World, size: ModelSize, target: str, at: datetime) -> None:
 def test_the_preview_of_every_stage_move_is_its_effect(world: World, at: datetime, data: st.DataObject) -> None:
     """Two thousand moves in the ci profile, each asked of everybody before and after it.
 
+    It found that somebody of the staff who reviews for others too was counted with the people outside.
     Seen to fail with grants of other sizes counted among the holders, with the restrictions left out of the preview's
     facts, with one class for staff and others, with the ending left out, and with work counted on other sizes.
     """
