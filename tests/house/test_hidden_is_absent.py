@@ -120,11 +120,7 @@ def traced(send: Callable[[], Any], value: str) -> Trace:
 def test_T19_somebody_elses_object_answers_as_one_that_does_not_exist(
     world: World, foreign: dict[str, Any], client_of: Callable[[str], Any], name: str
 ) -> None:
-    """Asked by lou, who holds nothing, on the web and with a token of every scope.
-
-    Seen to fail with a reason of its own for an application of somebody else, and with a grant fetched by its id before
-    its holder is compared.
-    """
+    """Asked by lou, who holds nothing, on the web and with a token of every scope."""
     kind = routes()[name]
     _, secret = create_token(world.actor("lou"), world.people["lou"], name="t", scopes=tuple(SCOPES), at=world.at)
     headers = {"Authorization": f"Bearer {secret}"} if name.startswith("api-") else {}

@@ -456,7 +456,7 @@ def answers_of(world: World, client: Any, name: str, made: Nest, changes: dict[s
 def test_T2_what_is_no_child_of_this_parent_is_nothing_under_it(
     world: World, client_of: Callable[[str], Any], name: str
 ) -> None:
-    """Seen to fail with the parent left out of the lookup of a vote, a waiver, a comment and evidence."""
+    """Each address is asked with its own child as well, so that a refusal is the nesting's."""
     made = NESTED[name](world)
     client = JsonClient(world, made.asks) if name.startswith("api-") else client_of(made.asks)
     codes = dict(answers_of(world, client, name, made, made.foreign))

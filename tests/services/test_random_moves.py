@@ -113,8 +113,6 @@ def test_the_preview_of_every_stage_move_is_its_effect(world: World, at: datetim
     """Two thousand moves in the ci profile, each asked of everybody before and after it.
 
     It found that somebody of the staff who reviews for others too was counted with the people outside.
-    Seen to fail with grants of other sizes counted among the holders, with the restrictions left out of the preview's
-    facts, with one class for staff and others, with the ending left out, and with work counted on other sizes.
     """
     with town(data.draw, at, sizes=SIZES, people=6) as drawn:
         queue_work(drawn, drawn.people[0])

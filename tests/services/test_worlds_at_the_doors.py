@@ -222,11 +222,7 @@ def fetched_one(size: ModelSize) -> ModelSize:
 def test_T8_every_door_says_what_the_rule_says_on_random_worlds(
     world: World, worker: Worker, officer: Actor, still: Callable[[datetime], None], committed: Any, data: st.DataObject
 ) -> None:
-    """Three hundred worlds in the ci profile, each with an asker of its own, through page, API, enqueue and worker.
-
-    Seen to fail with `size_for` in the playground asked for VIEW, with the epochs left out of the worker's check, with
-    `advance_epoch` left out of suspending, and with an offer on the page that asks nobody.
-    """
+    """Three hundred worlds in the ci profile, each with an asker of its own, through page, API, enqueue and worker."""
     at = clock.now()
     still(at)
     with town(data.draw, at, sizes=SIZES, people=SIZES - 1) as drawn:
