@@ -45,6 +45,7 @@ chaos: setup
 bench: setup
 	@QUICK=$(QUICK) $(PY) -m benchmarks.governance
 	@QUICK=$(QUICK) $(PY) -m benchmarks.quota
+	@QUICK=$(QUICK) $(PY) -m benchmarks.access
 
 reset-demo: setup
 	$(PY) manage.py reset_demo

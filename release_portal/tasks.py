@@ -18,6 +18,9 @@ from release_portal.access.closing import ask_for_reports
 from release_portal.access.obligations.reminders import remind_of_obligations
 from release_portal.access.offers import lapse_offers
 from release_portal.access.people.sweeping import sweep_people
+from release_portal.access.queue.loads import balance_queue
+from release_portal.access.queue.promises import tell_of_promises
+from release_portal.access.queue.tiers import refresh_tiers
 from release_portal.access.reminders import remind_of_ends, remind_of_lapses
 from release_portal.access.services import expire_grants, lapse_suspensions
 from release_portal.accounts.deletions import carry_out_deletions, erase_what_is_over
@@ -85,6 +88,15 @@ def sweep_attestations() -> None:
     forget_attestations(SWEEPER, at=now())
 
 
+@shared_task(name="portal.tend_queue")
+def tend_queue() -> None:
+    """Keep tiers, say who is expected to look at what, and tell people that a promise runs out; decides nothing."""
+    close_old_connections()
+    refresh_tiers(at=now())
+    balance_queue(SWEEPER, at=now())
+    tell_of_promises(SWEEPER, at=now())
+
+
 @shared_task(name="portal.sweep_narrowings")
 def sweep_narrowings() -> None:
     """Take back what one person narrowed and nobody confirmed."""
@@ -130,6 +142,7 @@ app.conf.beat_schedule = {
     "sweep-files": {"task": "portal.sweep_files", "schedule": 3600.0},
     "delete-accounts": {"task": "portal.delete_accounts", "schedule": 3600.0},
     "sweep-attestations": {"task": "portal.sweep_attestations", "schedule": 60.0},
+    "tend-queue": {"task": "portal.tend_queue", "schedule": 60.0},
     "sweep-narrowings": {"task": "portal.sweep_narrowings", "schedule": 60.0},
     "apply-sunsets": {"task": "portal.apply_sunsets", "schedule": 3600.0},
     "send-mail": {"task": "portal.send_mail", "schedule": 5.0},

@@ -80,7 +80,7 @@ def grant_to_renew(actor: Actor, size: ModelSize, grant_id: str) -> Grant | None
 
 def _loaded() -> ApplicationQuerySet:
     related = ("applicant", "size__family", "size__standing", "agreement", "grant", "renews")
-    return Application.objects.select_related(*related).prefetch_related("questions")
+    return Application.objects.select_related(*related).prefetch_related("questions__changes")
 
 
 def _one(found: ApplicationQuerySet, application_id: str) -> Application:

@@ -40,8 +40,20 @@ APPLICATION = Lifecycle(
         command("detach", "draft", None, "applicant", "what was sent stays with the application"),
         command("claim", "submitted second_review", None, _REVIEWERS, "not self; for 30 minutes, can be renewed"),
         command("advise", "submitted needs_info second_review", None, _REVIEWERS, "not self; counts for nothing"),
-        command("ask", "submitted", NEEDS_INFO, _REVIEWERS, "not self; the clock rests"),
-        command("answer", "needs_info", SUBMITTED, "applicant", "the clock goes on"),
+        command(
+            "ask",
+            "submitted second_review",
+            NEEDS_INFO,
+            _REVIEWERS,
+            "not self; at fields or the whole; the clock rests; reviews given before count no more",
+        ),
+        command(
+            "answer",
+            "needs_info",
+            SUBMITTED,
+            "applicant",
+            "every question; exactly the fields that were asked about may change; the clock goes on",
+        ),
         command(
             "vote",
             "submitted second_review",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -30,7 +31,10 @@ from release_portal.access.completeness import missing_from
 from release_portal.access.models import AgreementVersion, Application, Grant
 from release_portal.access.programmes.applying import bind_form, hand_in
 from release_portal.access.purposes import PURPOSES
-from release_portal.access.review_desk import largest_open, risk_facing, step_of
+from release_portal.access.questions.rules import WHOLE
+from release_portal.access.questions.services import write_replies
+from release_portal.access.queue.tiers import keep_tier
+from release_portal.access.review_desk import largest_open, step_of
 from release_portal.accounts.models import User
 from release_portal.audit.services import record
 from release_portal.core.actors import Actor
@@ -186,7 +190,7 @@ def submit_application(
     application.agreement, application.agreement_hash = agreement, agreement.sha256
     application.state, application.submitted_at = SUBMITTED, at
     trace = hand_in(application, at)
-    tier = risk_facing(application, largest_open(), at).tier
+    tier = keep_tier(application, largest_open(), at)
     application.due_at = rules.due_after(at, tier)
     application.save()
     data = {"size": application.size.slug, "agreement": agreement.sha256, "purpose": application.purpose_code}
@@ -231,21 +235,47 @@ def _deciders(application: Application, tier: int) -> list[User]:
     return list(holders.exclude(pk=application.applicant_id).order_by("pk").distinct())
 
 
-@transaction.atomic
 def answer_question(
     actor: Actor, application_id: str, *, answer: str, expected_version: int, at: datetime
 ) -> Application:
-    """Answer what the reviewer asked; the clock goes on with the time that was left."""
+    """Answer the one question that the reviewer asked, and change nothing."""
+    return answer_questions(
+        actor, application_id, replies={WHOLE: answer}, changes={}, expected_version=expected_version, at=at
+    )
+
+
+@transaction.atomic
+def answer_questions(
+    actor: Actor,
+    application_id: str,
+    *,
+    replies: Mapping[str, str],
+    changes: Mapping[str, Any],
+    expected_version: int,
+    at: datetime,
+) -> Application:
+    """Answer what the reviewer asked; the clock goes on with the time that was left.
+
+    Args:
+        actor: the applicant.
+        application_id: which application.
+        replies: answers by the key of the field; an empty key answers the question about the whole.
+        changes: new values by the key of the field; only fields that were asked about.
+        expected_version: version that the applicant saw.
+        at: the time of answering.
+
+    Raises:
+        InvalidInput: an answer is missing, or something is changed that nobody asked about.
+    """
     application = locked(actor, "answer", application_id, expected_version)
-    if not answer.strip() or len(answer) > rules.LONGEST_TEXT or "\x00" in answer:
-        raise InvalidInput(f"Write an answer of 1 to {rules.LONGEST_TEXT:,} characters.", field="answer")
-    question = application.questions.select_for_update().get(answered_at=None)
-    question.answer, question.answered_at = answer.strip(), at
-    question.save(update_fields=["answer", "answered_at"])
+    asked, changed = write_replies(application, replies, changes, at=at)
     assert application.due_at is not None
-    application.due_at = rules.due_after_pause(application.due_at, question.asked_at, at)
+    application.due_at = rules.due_after_pause(application.due_at, asked[0].asked_at, at)
+    application.escalates_at = None
+    keep_tier(application, largest_open(), at)
     set_state(application, SUBMITTED)
-    record("application.answered", actor=actor, subject=application_subject(application), at=at)
+    data = {"changed": [one.key for one in changed]} if changed else {}
+    record("application.answered", actor=actor, subject=application_subject(application), at=at, data=data)
     return application
 
 

@@ -11,7 +11,15 @@ from release_portal.access.application_rules import DRAFT, OPEN
 from release_portal.access.applications import WRITTEN, lapse_application, path_of
 from release_portal.access.attachments.services import remove_files
 from release_portal.access.grant_rules import EXPIRED, GRANT
-from release_portal.access.models import Application, CloseOut, EligibilityTrace, Obligation, Question, Seat
+from release_portal.access.models import (
+    AnswerChange,
+    Application,
+    CloseOut,
+    EligibilityTrace,
+    Obligation,
+    Question,
+    Seat,
+)
 from release_portal.access.models.applications import ApplicationQuerySet
 from release_portal.access.people.seat_rules import SEATED
 from release_portal.accounts.deletion_rules import KEPT, Obstacle
@@ -73,6 +81,15 @@ def _blank(gone: ApplicationQuerySet) -> int:
     for column, empty in WRITTEN.items():
         is_written |= ~Q(**{column: empty})
     return gone.filter(is_written).update(**WRITTEN)
+
+
+def erase_changes(user: User, at: datetime) -> int:
+    """Delete what was changed in applications that are over: its old and new words are the applicant's."""
+    over = Q(application__decided_at__lte=at - KEPT) | Q(
+        application__decided_at=None, application__saved_at__lte=at - KEPT
+    )
+    gone = AnswerChange.objects.filter(application__applicant=user).exclude(application__state__in=OPEN).filter(over)
+    return gone.delete()[0]
 
 
 def erase_traces(user: User, at: datetime) -> int:

@@ -12,6 +12,8 @@ from release_portal.core.lifecycle import Lifecycle, command
 
 SCHEDULED, ACTIVE, PAUSED, SUSPENDED, EXPIRED = "scheduled", "active", "paused", "suspended", "expired"
 SURRENDERED, REVOKED, CLOSED = "surrendered", "revoked", "closed"
+# From these no time leads anywhere.
+ENDED_STATES = frozenset({EXPIRED, SURRENDERED, REVOKED, CLOSED})
 
 # A grant always ends; renewal is a new decision.
 LONGEST_DAYS = 366
@@ -160,7 +162,7 @@ class GrantFacts:
 
 def state_at(grant: GrantFacts, at: datetime) -> str:
     """Return the state that counts at that time; an end holds even if nobody has swept it up."""
-    if grant.state in (EXPIRED, SURRENDERED, REVOKED, CLOSED):
+    if grant.state in ENDED_STATES:
         return grant.state
     if at >= grant.ends_at:
         return EXPIRED

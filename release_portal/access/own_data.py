@@ -6,6 +6,7 @@ from django.db.models import Q, QuerySet
 from release_portal.access.attestations.people_rules import mailbox_of
 from release_portal.access.erasing import (
     erase_applications,
+    erase_changes,
     erase_close_outs,
     erase_duties,
     erase_files,
@@ -16,7 +17,17 @@ from release_portal.access.erasing import (
     open_applications,
     seats_in_force,
 )
-from release_portal.access.models import Attestation, CloseOut, Cohort, EligibilityTrace, GrantTerm, Obligation, Seat
+from release_portal.access.models import (
+    AnswerChange,
+    Attestation,
+    CloseOut,
+    Cohort,
+    EligibilityTrace,
+    GrantTerm,
+    Obligation,
+    Question,
+    Seat,
+)
 from release_portal.accounts.deletions import register_obstacles
 from release_portal.accounts.models import User
 from release_portal.accounts.own_data import NOTHING_IS_KEPT, Holding, register
@@ -34,6 +45,7 @@ def declare() -> None:
     register_obstacles("grants", grants_in_force)
     register_obstacles("seats", seats_in_force)
     _declare_reviews()
+    _declare_questions()
     _declare_eligibility()
     _declare_people()
     _declare_duties()
@@ -125,6 +137,30 @@ def _declare_duties() -> None:
             ("grant_id", "report", "disposal", "statement", "handed_in_at", "closed_at"),
             kept="Your words go three years after the grant ended; what became of copies stays with the grant.",
             erase=erase_close_outs,
+        )
+    )
+
+
+def _declare_questions() -> None:
+    register(
+        Holding(
+            "questions",
+            "Questions about your applications, with your answers",
+            "Those who decide read them; they stay with the decision.",
+            lambda user: Question.objects.filter(application__applicant=user),
+            ("application_id", "field", "label", "text", "asked_at", "answer", "answered_at"),
+            kept="Your answers go with the words of the application, three years after its end.",
+        )
+    )
+    register(
+        Holding(
+            "changes",
+            "What you changed in your applications when you were asked",
+            "So that everybody who reviews sees what was there before.",
+            lambda user: AnswerChange.objects.filter(application__applicant=user),
+            ("application_id", "field", "old", "new", "at"),
+            kept="They go with the words of the application, three years after its end.",
+            erase=erase_changes,
         )
     )
 

@@ -29,6 +29,14 @@ def pauses_on(grants: Iterable[Grant], at: datetime) -> dict[str, tuple[Pause, .
     return {grant.pk: people[grant.holder_id] + duties.get(grant.pk, ()) for grant in grants}
 
 
+def resting_among(grants: Iterable[tuple[str, int]], at: datetime) -> list[str]:
+    """Return the ids of those that rest, of pairs of grant and holder; as `pauses_on`, without loading the grants."""
+    pairs = list(grants)
+    people = _of_people({holder for _grant, holder in pairs}, at) if pairs else {}
+    duties = set(Obligation.objects.resting(at).values_list("grant_id", flat=True))
+    return [grant for grant, holder in pairs if people[holder] or grant in duties]
+
+
 def duty_pauses(grants: Collection[str], at: datetime) -> dict[str, tuple[Pause, ...]]:
     """Return what rests grants for whoever uses them: duties that have been overdue for long; one query."""
     found: dict[str, tuple[Pause, ...]] = {}

@@ -11,7 +11,8 @@ from release_portal.access.applications import WHEN, application_subject
 from release_portal.access.applications import path_of as application_path
 from release_portal.access.grant_rules import CLOSED, EXPIRED, GRANT, REVOKED, SUSPENDED
 from release_portal.access.models import Application, Grant, Revocation, Suspension
-from release_portal.access.review_desk import largest_open, risk_facing
+from release_portal.access.queue.tiers import keep_tier
+from release_portal.access.review_desk import largest_open
 from release_portal.access.revocation_rules import end_with_time_back
 from release_portal.access.services import grant_subject
 from release_portal.accounts.models import User
@@ -95,7 +96,8 @@ def _decision_of(application: Application) -> dict[str, str]:
 
 def _clear_decision(application: Application, at: datetime) -> None:
     application.state, application.version = application_rules.SUBMITTED, application.version + 1
-    application.due_at = application_rules.due_after(at, risk_facing(application, largest_open(), at).tier)
+    application.due_at = application_rules.due_after(at, keep_tier(application, largest_open(), at))
+    application.escalation, application.escalates_at, application.assigned_to = 0, None, None
     application.decided_at, application.decided_by = None, None
     application.decided_by_name = application.decision_code = application.decision_text = ""
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,14 +10,14 @@ from django.db.models import Max
 
 from release_portal.access import application_rules as rules
 from release_portal.access import review_rules
-from release_portal.access.application_lookups import applications_to_review
-from release_portal.access.application_rules import NEEDS_INFO, OURS, REVIEWERS
+from release_portal.access.application_rules import OURS, REVIEWERS
 from release_portal.access.attestations import rules as attestation_rules
 from release_portal.access.attestations.facts import is_attester, mailboxes_of, needs_of, vouchers_of
 from release_portal.access.barring import barred_from
 from release_portal.access.models import Application, ReviewVote, Seat
 from release_portal.access.policy import GRANT_FUNCTIONS, TABLE, Audience
 from release_portal.access.programmes.services import programme_facing
+from release_portal.access.questions.fields import content_of
 from release_portal.access.review_rules import Interests, Lease
 from release_portal.access.review_steps import Step, step_at
 from release_portal.access.risk_rules import Risk, RiskFacts, risk_of
@@ -33,6 +32,8 @@ _NEEDS_GRANT = (Audience.GRANTEES, Audience.PARTNERS, Audience.NOBODY, Audience.
 OPEN_STAGES = tuple(
     stage.slug for stage in LADDER if any(TABLE[stage.slug][action] not in _NEEDS_GRANT for action in GRANT_FUNCTIONS)
 )
+# What a decision on many applications reads, so that it is fetched for all of them at once.
+LOOKED_AT = ("votes", "attestations", "seats__person", "renews__seats__person")
 ONCE = frozenset({"approve", "refuse"})
 EXCLUSIVE = frozenset({"approve", "refuse", "ask"})
 
@@ -128,7 +129,14 @@ def has_voted(application: Application, actor: Actor) -> bool:
 
 
 def voices(application: Application) -> list[ReviewVote]:
-    """Return the voices that were given since the application came in, or was opened again."""
+    """Return the voices on what the applicant says now, since it came in or was opened again."""
+    given = voices_of_round(application)
+    content = content_of(application) if given else ""
+    return [vote for vote in given if vote.content == content]
+
+
+def voices_of_round(application: Application) -> list[ReviewVote]:
+    """Return every voice since the application came in or was opened again, outdated ones too."""
     return [vote for vote in application.votes.all() if vote.review_round == application.review_round]
 
 
@@ -166,24 +174,8 @@ def review_decision(
     return next((one for one in answers if not one.allowed), answers[-1])
 
 
-def next_for(desk: Desk, waiting: Iterable[Application], at: datetime) -> Application | None:
-    """Return what to take next: the oldest promise that the person may decide and at which nobody looks."""
-    for application in waiting:
-        if lease_on(application, desk, at) is None and review_decision("approve", application, desk, at):
-            return application
-    return None
-
-
 def place_in_queue(application: Application) -> int:
     """Return how many are promised a decision earlier, and itself; 0 when it does not wait for us."""
     if application.state not in OURS or application.due_at is None:
         return 0
     return Application.objects.waiting().filter(due_at__lt=application.due_at).count() + 1
-
-
-def queue_for(actor: Actor) -> tuple[list[Application], list[Application]]:
-    """Return what waits for a decision, oldest promise first, and what waits for its applicant."""
-    found = applications_to_review(actor).prefetch_related(
-        "votes", "attestations", "seats__person", "renews__seats__person"
-    )
-    return list(found.waiting()), list(found.filter(state=NEEDS_INFO).order_by("due_at", "pk"))

@@ -38,8 +38,9 @@ def claim_application(actor: Actor, application_id: str, *, at: datetime, reason
     taken = {"from": lease.by_name, "why": reason} if lease and lease.by_id != actor.id else {}
     application.claimed_by_id, application.claimed_by_name = actor.account_id, actor.name
     application.claimed_until = at + LEASE
+    application.assigned_to_id, application.assigned_name = actor.account_id, actor.name
     # No new version: looking at it changes nothing that another form shows.
-    application.save(update_fields=["claimed_by", "claimed_by_name", "claimed_until"])
+    application.save(update_fields=["claimed_by", "claimed_by_name", "claimed_until", "assigned_to", "assigned_name"])
     data = {"until": application.claimed_until.isoformat(), **taken}
     record("application.claimed", actor=actor, subject=application_subject(application), at=at, data=data)
     return application

@@ -5,6 +5,7 @@ From tier 2 on each of these is one voice: the first waits in `second_review`, a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -32,12 +33,15 @@ from release_portal.access.applications import (
 from release_portal.access.conditions import Conditions, condition_problems, narrowest
 from release_portal.access.extra_terms import OFFER_LASTS, written
 from release_portal.access.grant_rules import CLOSED, EXPIRED
-from release_portal.access.models import Application, Grant, Question, ReviewVote
+from release_portal.access.models import Application, Grant, ReviewVote
 from release_portal.access.obligations.services import check_settled
 from release_portal.access.offers import bind_terms, kept_at_renewal, offer_with_approval
 from release_portal.access.people.opening import open_team
 from release_portal.access.programmes.applying import condition_limits
 from release_portal.access.purposes import PURPOSES
+from release_portal.access.questions.fields import content_of
+from release_portal.access.questions.rules import WHOLE
+from release_portal.access.questions.services import asked_text, write_questions
 from release_portal.access.refusals import REASONS
 from release_portal.access.review_desk import (
     counted,
@@ -63,18 +67,36 @@ from release_portal.notices.services import notify, notify_each
 
 @transaction.atomic
 def ask_applicant(
-    actor: Actor, application_id: str, *, question: str, expected_version: int, at: datetime
+    actor: Actor,
+    application_id: str,
+    *,
+    question: str = "",
+    at_fields: Mapping[str, str] | None = None,
+    expected_version: int,
+    at: datetime,
 ) -> Application:
-    """Ask the applicant something; the clock rests until the answer."""
+    """Send an application back with questions; the clock rests until the answer.
+
+    Args:
+        actor: somebody who may review it.
+        application_id: which application.
+        question: about the whole.
+        at_fields: questions by the key of the field; the applicant may change exactly these.
+        expected_version: version that the reviewer saw.
+        at: the time of asking.
+
+    Raises:
+        InvalidInput: nothing is asked, or about a field that the application does not have.
+    """
     application = _locked(actor, "ask", application_id, expected_version, at)
-    text = _text(question, "question", "Write what you need to know.")
-    Question.objects.create(
-        application=application, text=text, asked_by_id=actor.id, asked_by_name=actor.name, asked_at=at
-    )
+    asked = write_questions(actor, application, {WHOLE: question, **(at_fields or {})}, at=at)
     end_lease(application)
+    application.escalates_at = None
     set_state(application, NEEDS_INFO)
-    record("application.asked", actor=actor, subject=application_subject(application), at=at)
-    facts = {"question": text, "until": f"{at + QUESTION_IDLE:{WHEN}}", **_names(application)}
+    keys = [one.field for one in asked if one.field]
+    data = {"fields": keys} if keys else {}
+    record("application.asked", actor=actor, subject=application_subject(application), at=at, data=data)
+    facts = {"question": asked_text(asked), "until": f"{at + QUESTION_IDLE:{WHEN}}", **_names(application)}
     notify(application.applicant, "application_question", facts, at=at, path=path_of(application))
     return application
 
@@ -281,7 +303,7 @@ def _add_voice(
     """Keep one person's voice; the database holds one for each person."""
     given = _given(conditions) if conditions else {}
     who = {"voter_id": actor.account_id, "voter_name": actor.name, "role": reviewing_role(actor, application)}
-    who["review_round"] = application.review_round
+    who |= {"review_round": application.review_round, "content": content_of(application)}
     ReviewVote.objects.create(application=application, verdict=verdict, code=code, text=text, at=at, **who, **given)
 
 
@@ -303,6 +325,7 @@ def _waits(actor: Actor, application: Application, wanted: str, at: datetime) ->
     if outcome(counted(application, desk_of(actor)), _step(application, at).people) == wanted:
         return False
     end_lease(application)
+    application.assigned_to, application.assigned_name = None, ""  # somebody else is expected now
     set_state(application, SECOND_REVIEW)
     # The verdict stands in the vote: others read it once they have given their own.
     data = {"role": reviewing_role(actor, application)}

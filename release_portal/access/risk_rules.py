@@ -15,6 +15,8 @@ LONG_DAYS = 180
 # So many times larger than the largest open size is another kind of step.
 FAR_LARGER = 10
 HIGHEST_TIER = 3
+# Another number makes every tier that was kept be worked out anew.
+VERSION = 1
 
 
 @dataclass(frozen=True)

@@ -100,6 +100,7 @@ urlpatterns = [
     _token(APPLICATION + "checks/", programmes.Checks, "api-application-checks"),
     _token(APPLICATION + "submit/", applications.Submission, "api-application-submit"),
     _token(APPLICATION + "withdraw/", applications.Withdrawal, "api-application-withdraw"),
+    _token(APPLICATION + "status/", applications.Status, "api-application-status"),
     _token(APPLICATION + "answer/", applications.Answer, "api-application-answer"),
     _token(APPLICATION + "cohort/", teams.ApplicationCohort, "api-application-cohort"),
     _token(APPLICATION + "team/", teams.ApplicationTeam, "api-application-team"),

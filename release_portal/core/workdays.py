@@ -22,6 +22,21 @@ def add_working_time(start: datetime, span: timedelta) -> datetime:
             at = midnight
 
 
+def subtract_working_time(end: datetime, span: timedelta) -> datetime:
+    """Return the time from which that much working time passes until the end; weekends do not count."""
+    at = end
+    while span:
+        before = _last_midnight(at)
+        if _is_weekend(before):
+            at = before
+        elif at - span >= before:
+            return at - span
+        else:
+            span -= at - before
+            at = before
+    return at
+
+
 def working_time_between(start: datetime, end: datetime) -> timedelta:
     """Return the working time from one moment to a later one; zero when it is not later."""
     total, at = timedelta(), start
@@ -43,3 +58,9 @@ def _is_weekend(at: datetime) -> bool:
 
 def _next_midnight(at: datetime) -> datetime:
     return at.replace(hour=0, minute=0, second=0, microsecond=0) + DAY
+
+
+def _last_midnight(at: datetime) -> datetime:
+    """Return the midnight before; at midnight that of the day that has just ended."""
+    midnight = at.replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight - DAY if midnight == at else midnight

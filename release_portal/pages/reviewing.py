@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import ngettext
 
-from release_portal.access.application_rules import OURS, TWO_PEOPLE_FROM
-from release_portal.access.models import Application
+from release_portal.access.application_rules import OURS
+from release_portal.access.models import AnswerChange, Application
+from release_portal.access.purposes import PURPOSES
+from release_portal.access.questions.fields import readable_fields
+from release_portal.access.queue.status import NOW, status_of
 from release_portal.access.refusals import REASONS
-from release_portal.access.review_desk import (
-    Desk,
-    has_voted,
-    largest_open,
-    lease_on,
-    place_in_queue,
-    risk_facing,
-    step_of,
-    voices,
-)
-from release_portal.access.risk_rules import Risk
+from release_portal.access.review_desk import Desk, has_voted, lease_on, risk_facing, voices, voices_of_round
 from release_portal.core.actors import Actor
 from release_portal.pages.applying import row_of
+from release_portal.pages.differences import changed_lines
 from release_portal.pages.words import FUNCTIONS
+from release_portal.pages.words_applications import NEXT_ACTS, OWNERS, STANDINGS, STEPS
 
 _VERDICTS = {"approve": lazy("for it"), "refuse": lazy("against it")}
 
@@ -32,7 +28,8 @@ _VERDICTS = {"approve": lazy("for it"), "refuse": lazy("against it")}
 def queue_row(application: Application, desk: Desk, at: datetime) -> dict[str, Any]:
     """Return an application as a row of the queue: its tier, and who looks at it."""
     shown = {"risk": risk_facing(application, desk.largest_open, at), "lease": lease_on(application, desk, at)}
-    return row_of(application, at) | shown
+    expected = application.assigned_name if application.state in OURS and not shown["lease"] else ""
+    return row_of(application, at) | shown | {"expected": expected}
 
 
 def voices_shown(application: Application, actor: Actor) -> dict[str, Any]:
@@ -40,13 +37,15 @@ def voices_shown(application: Application, actor: Actor) -> dict[str, Any]:
 
     Whoever still decides reads no verdict of another, so that each judges for themselves.
     """
-    given = voices(application) if application.state in OURS else application.votes.all()
+    given = voices_of_round(application) if application.state in OURS else application.votes.all()
+    standing = {one.pk for one in voices(application)} if application.state in OURS else {one.pk for one in given}
     is_open = application.state not in OURS or has_voted(application, actor)
     lines = [
         {
             "name": one.voter_name,
             "role": one.role.replace("_", " "),
             "at": one.at,
+            "is_outdated": one.pk not in standing,
             "verdict": _VERDICTS[one.verdict] if is_open else "",
             "reason": REASONS[one.code].label if is_open and one.code in REASONS else "",
             "text": one.text if is_open else "",
@@ -58,23 +57,51 @@ def voices_shown(application: Application, actor: Actor) -> dict[str, Any]:
     return {"lines": lines, "is_hidden": bool(given) and not is_open}
 
 
+def exchange_of(application: Application, actor: Actor) -> list[dict[str, Any]]:
+    """Return what was asked and answered, each with what was changed: lines that are gone, lines that are new."""
+    questions = list(application.questions.all())
+    readable = readable_fields(application, actor) if questions else frozenset()
+    return [
+        {"question": one, "changes": [_change(change) for change in one.changes.all() if change.field in readable]}
+        for one in questions
+    ]
+
+
+def _change(change: AnswerChange) -> dict[str, Any]:
+    old, new = field_text(change.field, change.old), field_text(change.field, change.new)
+    return {"label": change.label, "lines": changed_lines(old, new)}
+
+
+def field_text(key: str, text: str) -> str:
+    """Return a kept answer as people read it."""
+    if key == "purpose_code":
+        return PURPOSES.get(text, text)
+    if key == "functions":
+        return ", ".join(str(FUNCTIONS.get(name, name)) for name in text.split(", "))
+    return text
+
+
 def standing_of(application: Application, at: datetime) -> dict[str, Any]:
-    """Return what an applicant reads while we owe a decision: step, whose turn, how many people, place in the queue."""
-    risk = risk_facing(application, largest_open(), at)
+    """Return what an applicant reads: the steps, whose turn it is, the place in the queue, and what to expect."""
+    status = status_of(application, at=at)
     return {
-        "risk": risk,
-        "owner": _owner(application, risk),
-        "people": step_of(application, risk.tier).people,
-        "place": place_in_queue(application),
+        "status": status,
+        "risk": status.risk,
+        "owner": OWNERS.get(status.owner, ""),
+        "next_act": NEXT_ACTS.get(status.next_act, ""),
+        "people": status.people,
+        "place": status.place,
+        "paused": worked_days(status.paused) if status.paused else "",
+        "steps": [
+            {"label": STEPS[one.code], "is_now": one.standing == NOW, "pill": STANDINGS[one.standing]}
+            for one in status.steps
+        ],
     }
 
 
-def _owner(application: Application, risk: Risk) -> str:
-    if application.state not in OURS:
-        return ""
-    if application.state == "second_review":
-        return str(_("a second reviewer: access lead, partner lead or safety reviewer"))
-    if risk.tier >= TWO_PEOPLE_FROM:
-        return str(_("two of: access lead, partner lead, safety reviewer"))
-    is_partner = any(one.code == "kind" and one.tier for one in risk.signals)
-    return str(_("the partner lead") if is_partner else _("an access lead"))
+def worked_days(span: timedelta) -> str:
+    """Return a length in days and hours, for people."""
+    days, hours = span.days, span.seconds // 3600
+    if days:
+        return ngettext("%(n)d day", "%(n)d days", days) % {"n": days}
+    return ngettext("%(n)d hour", "%(n)d hours", hours) % {"n": hours} if hours else _("less than an hour")

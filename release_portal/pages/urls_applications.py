@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from release_portal.pages.views import applications, attachments, programmes, reviews
+from release_portal.pages.views import applications, attachments, programmes, review_queue, reviews
 
 urlpatterns = [
     path("sizes/<str:lab>/<str:name>/apply/", applications.apply, name="apply"),
@@ -23,7 +23,9 @@ urlpatterns = [
     path("programmes/<str:digest>/", programmes.programme, name="programme"),
     path("programmes/<str:digest>/publish/", programmes.publish, name="programme-publish"),
     path("programmes/<str:old>/to/<str:new>/", programmes.diff, name="programme-diff"),
-    path("staff/applications/", reviews.queue, name="review-queue"),
+    path("staff/applications/", review_queue.queue, name="review-queue"),
+    path("staff/applications/batch/", review_queue.batch, name="review-batch"),
+    path("staff/applications/figures/", review_queue.figures, name="review-figures"),
     path("staff/applications/<str:application_id>/", reviews.review, name="review"),
     path("staff/applications/<str:application_id>/<str:name>/", reviews.command, name="review-command"),
 ]

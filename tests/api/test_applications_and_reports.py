@@ -137,3 +137,36 @@ def test_a_network_files_so_many_a_day(api: Any) -> None:
     answers = [api().post("/api/reports/", {**REPORT, "what": f"Number {number}"}) for number in range(21)]
     assert [one.status_code for one in answers] == [201] * 20 + [429]
     assert int(answers[-1]["Retry-After"]) > 0
+
+
+def test_questions_at_fields_are_answered_and_followed_by_token(
+    api: Any, answers: Any, accepted: str, world: Any
+) -> None:
+    from release_portal.access.reviews import ask_applicant
+
+    finn = api("finn")
+    sent = finn.post("/api/applications/", {**answers, "submit": True, "agreement_hash": accepted}).json()
+    path = f"/api/applications/{sent['id']}/"
+    status = finn.get(path + "status/").json()
+    assert (status["owner"], status["next_act"], status["place"], status["expected"]) == (
+        "access_lead",
+        "review",
+        1,
+        None,
+    )
+    assert [one["code"] for one in status["steps"]] == ["write", "review", "decision"]
+    assert api("ivy").get(path + "status/").status_code == 404
+    questions = {"affiliation": "Which group?", "functions": "Is detection enough?"}
+    ask_applicant(world.actor("ivy"), sent["id"], at_fields=questions, expected_version=sent["version"], at=world.at)
+    asked = finn.get(path).json()
+    assert [one["field"] for one in asked["questions"]] == ["affiliation", "functions"]
+    assert finn.get(path + "status/").json()["is_paused"] is True
+    body = {"expected_version": asked["version"], "answers": [{"field": "affiliation", "answer": "The second."}]}
+    missing = finn.post(path + "answer/", body)
+    assert (missing.status_code, missing.json()["error"]["param"]) == (400, "reply_functions")
+    foreign = finn.post(path + "answer/", {**body, "changes": {"purpose": "Another"}})
+    assert (foreign.status_code, foreign.json()["error"]["param"]) == (400, "purpose")
+    done = finn.post(path + "answer/", {**body, "changes": {"functions": ["detect"]}})
+    assert (done.status_code, done.json()["state"], done.json()["functions"]) == (200, "submitted", ["detect"])
+    (change,) = done.json()["questions"][1]["changes"]
+    assert (change["field"], change["old"], change["new"]) == ("functions", "generate", "detect")

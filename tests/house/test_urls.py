@@ -158,6 +158,8 @@ TABLE: dict[str, tuple[str, str]] = {
     "agreement-draft-command": (only("ivy ada", 404), only("ivy ada", 404)),
     "agreement-retire": (only("ivy ada", 404), only("ivy ada", 404)),
     "review-queue": (only(DESK, 200), only(DESK, 200)),
+    "review-batch": (only(DESK, 303), only(DESK, 400)),
+    "review-figures": (only(DESK, 200), only(DESK, 200)),
     "review": (only(DESK, 404), only(DESK, 404)),
     "review-command": (only(DESK, 404), only(DESK, 404)),
     **dict.fromkeys(("appeal-new", "appeal", "appeal-answer"), (ABSENT, ABSENT)),
@@ -196,7 +198,7 @@ TABLE: dict[str, tuple[str, str]] = {
         (
             "api-me", "api-grants", "api-grant", "api-jobs", "api-job", "api-job-cancel", "api-applications",
             "api-application", "api-application-checks", "api-application-submit", "api-application-withdraw",
-            "api-application-answer",
+            "api-application-answer", "api-application-status",
             "api-detections", "api-detection", "api-grant-surrender", "api-grant-renewal",
             "api-attestations", "api-attestation-swap", "api-attestation-cancel", "api-attestation-resend",
             "api-attestation-again",

@@ -64,7 +64,7 @@ def test_the_published_matrix() -> None:
         ("answer", "needs_info", "applicant"),
         *(("withdraw", state, "applicant") for state in OPEN),
         ("accept_terms", "pending_terms", "applicant"),
-        *(("ask", "submitted", who) for who in REVIEWERS),
+        *(("ask", state, who) for state in ("submitted", "second_review") for who in REVIEWERS),
         *(("advise", state, who) for state in ("submitted", "needs_info", "second_review") for who in REVIEWERS),
         *(
             (name, state, who)

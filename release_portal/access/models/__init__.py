@@ -1,7 +1,7 @@
 """Grants with their usage, applications with their questions, agreement versions with their signatures."""
 
 from release_portal.access.models.agreements import AgreementDraft, AgreementVersion, Signature
-from release_portal.access.models.applications import Application, Question, new_application_id
+from release_portal.access.models.applications import Application, new_application_id
 from release_portal.access.models.attachments import Attachment, new_attachment_id
 from release_portal.access.models.attestations import Attestation, new_attestation_id
 from release_portal.access.models.closings import CloseOut
@@ -10,6 +10,7 @@ from release_portal.access.models.grants import Grant, GrantFunction, Suspension
 from release_portal.access.models.obligations import Obligation
 from release_portal.access.models.people import Cohort, Seat, SeatSuspension
 from release_portal.access.models.programmes import EligibilityTrace, ProgrammePublication, ProgrammeVersion
+from release_portal.access.models.questions import AnswerChange, Question
 from release_portal.access.models.reviews import Advice, ReviewVote
 from release_portal.access.models.revocations import Revocation
 from release_portal.access.models.terms import GrantTerm, TermsOffer
@@ -18,6 +19,7 @@ __all__ = [
     "Advice",
     "AgreementDraft",
     "AgreementVersion",
+    "AnswerChange",
     "Application",
     "CloseOut",
     "Cohort",

@@ -1,4 +1,4 @@
-"""Application and Question."""
+"""Application."""
 
 from __future__ import annotations
 
@@ -74,6 +74,15 @@ class Application(models.Model):
     decided_by_name = models.CharField(max_length=150, blank=True)
     decision_code = models.CharField(max_length=30, blank=True)
     decision_text = models.TextField(blank=True)
+    # A copy of what `review_desk.risk_facing` says, for sorting and searching; no decision reads it.
+    tier = models.PositiveSmallIntegerField(default=0)
+    people = models.PositiveSmallIntegerField(default=1)  # how many must agree, kept with the tier
+    tier_basis = models.CharField(max_length=60, blank=True)  # from what it was computed; another one makes it stale
+    # Who is expected to look at it next; a suggestion that opens nothing to them and closes nothing to others.
+    assigned_to = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    assigned_name = models.CharField(max_length=150, blank=True)
+    escalation = models.PositiveSmallIntegerField(default=0)  # percent of the promise at which people were told last
+    escalates_at = models.DateTimeField(null=True)  # when somebody is told next; empty until it is worked out
     review_round = models.PositiveSmallIntegerField(default=1)  # a decision ends the round; its voices count no more
     claimed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     claimed_by_name = models.CharField(max_length=150, blank=True)
@@ -94,8 +103,15 @@ class Application(models.Model):
             ),
             models.CheckConstraint(condition=~Q(decided_by=models.F("applicant")), name="decided_by_another"),
             models.CheckConstraint(condition=~Q(claimed_by=models.F("applicant")), name="claimed_by_another"),
+            models.CheckConstraint(condition=~Q(assigned_to=models.F("applicant")), name="assigned_to_another"),
         ]
-        indexes = [models.Index(fields=["state", "due_at"], name="application_queue")]
+        indexes = [
+            models.Index(fields=["state", "due_at"], name="application_queue"),
+            models.Index(fields=["state", "tier", "due_at"], name="application_queue_by_tier"),
+            models.Index(fields=["state", "escalates_at"], name="application_escalation"),
+            models.Index(fields=["tier", "decided_at"], name="application_throughput"),
+            models.Index(fields=["-saved_at", "id"], name="application_newest"),
+        ]
 
     def __str__(self) -> str:
         return self.id
@@ -113,27 +129,3 @@ class Application(models.Model):
             summary_withheld=self.summary_withheld,
             more=dict(self.form_answers),
         )
-
-
-class Question(models.Model):
-    """Something a reviewer asked; the clock of the application rests until it is answered."""
-
-    application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="questions")
-    text = models.TextField()
-    asked_by_id = models.CharField(max_length=60)
-    asked_by_name = models.CharField(max_length=150)
-    asked_at = models.DateTimeField()
-    answer = models.TextField(blank=True)
-    answered_at = models.DateTimeField(null=True)
-
-    class Meta:
-        db_table = "application_question"
-        ordering = ["asked_at", "pk"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["application"], condition=Q(answered_at=None), name="one_open_question_per_application"
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"question on {self.application_id}"

@@ -9,7 +9,8 @@ from django.db import models
 
 from release_portal.access.attachments.contents import KINDS
 from release_portal.access.attachments.rules import LONGEST_FIELD, LONGEST_NAME
-from release_portal.access.models.applications import Application, Question
+from release_portal.access.models.applications import Application
+from release_portal.access.models.questions import Question
 
 
 def new_attachment_id() -> str:

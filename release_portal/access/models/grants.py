@@ -11,7 +11,17 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 
-from release_portal.access.grant_rules import ACTIVE, STORED, SUSPENDED, GrantFacts, Pause, state_at
+from release_portal.access.grant_rules import (
+    ACTIVE,
+    ENDED_STATES,
+    EXPIRED,
+    SCHEDULED,
+    STORED,
+    SUSPENDED,
+    GrantFacts,
+    Pause,
+    state_at,
+)
 from release_portal.access.quota import Limits
 from release_portal.access.sampler_rules import Span, read_bounds
 from release_portal.access.scope_rules import Scope
@@ -57,6 +67,18 @@ class GrantQuerySet(models.QuerySet["Grant"]):
             return self.none()
         seats = _seats_of(account_id).that_ever_opened()
         return self.filter(Q(holder_id=account_id) | Exists(seats.filter(grant=OuterRef("pk"))))
+
+    def standing_as(self, state: str, at: datetime) -> Self:
+        """Grants in that state at that time; the same as `grant_rules.state_at`, said to the database."""
+        running = ~Q(state__in=ENDED_STATES)
+        if state == EXPIRED:
+            return self.filter(Q(state=EXPIRED) | (running & Q(ends_at__lte=at)))
+        if state in ENDED_STATES:
+            return self.filter(state=state)
+        if state in (ACTIVE, SCHEDULED):
+            begun = Q(starts_at__lte=at) if state == ACTIVE else Q(starts_at__gt=at)
+            return self.filter(begun, state__in=(ACTIVE, SCHEDULED), ends_at__gt=at)
+        return self.filter(state=state, ends_at__gt=at)
 
     def covering(self, function: str) -> Self:
         """Grants that name a function."""

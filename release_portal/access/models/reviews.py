@@ -20,6 +20,7 @@ class ReviewVote(models.Model):
     application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="votes")
     voter = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="review_votes")
     review_round = models.PositiveSmallIntegerField()
+    content = models.CharField(max_length=64, blank=True)  # digest of what the applicant had said; counts on that alone
     voter_name = models.CharField(max_length=150)
     role = models.CharField(max_length=30)
     verdict = models.CharField(max_length=10, choices=[(verdict, verdict) for verdict in VERDICTS])
@@ -38,7 +39,9 @@ class ReviewVote(models.Model):
         db_table = "application_vote"
         ordering = ["at", "pk"]
         constraints = [
-            models.UniqueConstraint(fields=["application", "voter", "review_round"], name="one_voice_per_person"),
+            models.UniqueConstraint(
+                fields=["application", "voter", "review_round", "content"], name="one_voice_per_person"
+            ),
             models.CheckConstraint(condition=Q(verdict__in=VERDICTS), name="voice_is_for_or_against"),
         ]
 

@@ -68,19 +68,24 @@ class SubmissionInput(VersionInput):
     agreement_hash = Text(min_length=1, max_length=64, help_text="SHA-256 of the agreement that you accept.")
 
 
-class AnswerInput(VersionInput):
-    """Answer the question of a reviewer."""
+class ChangeFacts(serializers.Serializer[Any]):
+    """What was changed at one field when it was asked about."""
 
-    answer = Text(min_length=1, max_length=LONGEST_TEXT)
+    field = serializers.CharField()
+    old = serializers.CharField()
+    new = serializers.CharField()
+    at = serializers.DateTimeField()
 
 
 class QuestionFacts(serializers.Serializer[Any]):
     """Something that a reviewer asked."""
 
+    field = serializers.CharField(help_text="Key of the field; empty: about the whole.")
     text = serializers.CharField()
     asked_at = serializers.DateTimeField()
     answer = serializers.CharField()
     answered_at = serializers.DateTimeField(allow_null=True)
+    changes = ChangeFacts(many=True, source="changes.all")
 
 
 class ApplicationFacts(serializers.Serializer[Any]):

@@ -13,19 +13,19 @@ from release_portal.access.agreements.services import agreement_in_force
 from release_portal.access.application_lookups import own_application, own_applications, own_draft
 from release_portal.access.application_rules import WRITE_SCOPE, Answers
 from release_portal.access.applications import (
-    answer_question,
+    answer_questions,
     save_application,
     submit_application,
     withdraw_application,
 )
 from release_portal.access.models import Application
+from release_portal.access.queue.status import status_of
 from release_portal.api.base import ApiView, TokenView
 from release_portal.api.documented import documented
 from release_portal.api.fields import Input
 from release_portal.api.paging import page_of, page_schema
 from release_portal.api.serializers.applications import (
     AgreementFacts,
-    AnswerInput,
     ApplicationFacts,
     ApplicationInput,
     ApplicationQuery,
@@ -33,6 +33,7 @@ from release_portal.api.serializers.applications import (
     SubmissionInput,
     VersionInput,
 )
+from release_portal.api.serializers.questions import AnswerInput, StatusFacts
 
 TAG = "applications"
 ANSWERS = (
@@ -147,11 +148,24 @@ class Answer(ApplicationView):
 
     @documented("answer_question", ApplicationFacts, tag=TAG, body=AnswerInput, is_keyed=True, errors=(404,))
     def post(self, request: Request, application_id: str) -> Response:
-        """Answer what the reviewer asked; the clock goes on."""
-        return self.commanded(
-            AnswerInput,
-            lambda values: answer_question(self.actor, self.found(application_id).pk, at=self.at, **values),
-        )
+        """Answer what the reviewer asked, and change what was asked about; the clock goes on."""
+        return self.commanded(AnswerInput, lambda values: self._reply(application_id, values))
+
+    def _reply(self, application_id: str, values: dict[str, Any]) -> Application:
+        replies = {one.get("field", ""): one["answer"] for one in values.get("answers", [])}
+        if "answer" in values:
+            replies[""] = values["answer"]
+        given = {"expected_version": values["expected_version"], "changes": values.get("changes", {})}
+        return answer_questions(self.actor, self.found(application_id).pk, replies=replies, at=self.at, **given)
+
+
+class Status(ApplicationView):
+    """Where an application stands."""
+
+    @documented("read_application_status", StatusFacts, tag=TAG, errors=(404,))
+    def get(self, request: Request, application_id: str) -> Response:
+        """Return step, whose turn it is, the clock, the place in the queue, and what may be expected."""
+        return Response(StatusFacts(status_of(self.found(application_id), at=self.at)).data)
 
 
 def answers_of(values: dict[str, Any], before: Answers) -> Answers:

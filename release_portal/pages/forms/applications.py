@@ -1,4 +1,4 @@
-"""The forms of applicants: apply, answer, withdraw."""
+"""The forms of applicants: apply, withdraw."""
 
 from __future__ import annotations
 
@@ -195,15 +195,6 @@ def initial_of(answers: Answers) -> dict[str, Any]:
     end = answers.requested_end
     values = {name: getattr(answers, name) for name in (*FIELDS, *SUMMARY)} | first_values(answers)
     return values | {"functions": list(answers.functions), "requested_end": end.isoformat() if end else ""}
-
-
-class AnswerForm(ServiceForm):
-    answer = forms.CharField(
-        label=_("Your answer"),
-        help_text=_("The reviewers read it. The clock of the decision goes on when you send it."),
-        widget=forms.Textarea(attrs={"rows": 6}),
-    )
-    expected_version = forms.CharField(label=_("Version"), widget=forms.HiddenInput)
 
 
 class WithdrawForm(ServiceForm):

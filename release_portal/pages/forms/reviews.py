@@ -1,4 +1,4 @@
-"""The forms of those who review: approve, refuse, ask, claim, advise."""
+"""The forms of those who review: approve, refuse, claim, advise."""
 
 from __future__ import annotations
 
@@ -102,12 +102,3 @@ class AdviseForm(ServiceForm):
         help_text=_("It decides nothing and counts for nothing. Reviewers read it, the applicant does not."),
         widget=forms.Textarea(attrs={"rows": 3}),
     )
-
-
-class AskForm(ServiceForm):
-    question = forms.CharField(
-        label=_("Question"),
-        help_text=_("The clock rests until it is answered. Without an answer for 30 days the application lapses."),
-        widget=forms.Textarea(attrs={"rows": 4}),
-    )
-    expected_version = forms.CharField(label=_("Version"), widget=forms.HiddenInput)

@@ -32,7 +32,7 @@ from release_portal.access.application_rules import (
     relations,
 )
 from release_portal.access.applications import (
-    answer_question,
+    answer_questions,
     application_subject,
     lapses_at,
     save_application,
@@ -57,16 +57,17 @@ from release_portal.pages.applying import row_of
 from release_portal.pages.attaching import files_shown
 from release_portal.pages.attesting import attesters_of
 from release_portal.pages.differences import changed_lines
-from release_portal.pages.forms.applications import AnswerForm, ApplyForm, WithdrawForm, initial_of
+from release_portal.pages.forms.applications import ApplyForm, WithdrawForm, initial_of
 from release_portal.pages.forms.base import ServiceForm
 from release_portal.pages.forms.grant_duties import AcceptTermsForm
+from release_portal.pages.forms.questions import AnswerForm
 from release_portal.pages.paging import page_of
-from release_portal.pages.reviewing import standing_of
+from release_portal.pages.reviewing import exchange_of, standing_of
 from release_portal.pages.teams import summary_of_application
 from release_portal.registry.models import ModelSize
 
 AUTOSAVE = "autosave"
-FORMS: dict[str, type[ServiceForm]] = {"accept_terms": AcceptTermsForm, "answer": AnswerForm, "withdraw": WithdrawForm}
+COMMANDS = ("accept_terms", "answer", "withdraw")
 
 
 @signed_in
@@ -222,12 +223,12 @@ def application(request: PortalRequest, application_id: str) -> HttpResponse:
 def command(request: PortalRequest, application_id: str, name: str) -> HttpResponse:
     """Answer a question, or withdraw the application."""
     shown = own_application(request.actor, application_id)
-    if name not in FORMS:
+    if name not in COMMANDS:
         raise NotFound("There is nothing here.", change="What can be done stands on the application's page.")
     address = reverse("application", args=[shown.pk])
     if request.method != "POST":
         return showing.see_other(address)
-    form = _form(name, request.POST)
+    form = _form(shown, name, request.POST)
     try:
         _carry_out(request.actor, shown, name, form)
     except PortalError as error:
@@ -236,16 +237,19 @@ def command(request: PortalRequest, application_id: str, name: str) -> HttpRespo
     return showing.see_other(address)
 
 
-def _form(name: str, data: Any = None, **more: Any) -> ServiceForm:
-    return FORMS[name](data, auto_id=f"id_{name}_%s", **more)
+def _form(shown: Application, name: str, data: Any = None, **more: Any) -> ServiceForm:
+    more["auto_id"] = f"id_{name}_%s"
+    if name == "answer":
+        return AnswerForm(data, application=shown, **more)
+    return AcceptTermsForm(data, **more) if name == "accept_terms" else WithdrawForm(data, **more)
 
 
 def _carry_out(actor: Actor, shown: Application, name: str, form: ServiceForm) -> None:
     given: dict[str, Any] = {"expected_version": form.version(), "at": now()}
-    if name == "accept_terms":
-        accept_terms(actor, shown.pk, form.accepted(), **given)  # type: ignore[attr-defined]
-    elif name == "answer":
-        answer_question(actor, shown.pk, answer=form.text("answer"), **given)
+    if isinstance(form, AcceptTermsForm):
+        accept_terms(actor, shown.pk, form.accepted(), **given)
+    elif isinstance(form, AnswerForm):
+        answer_questions(actor, shown.pk, replies=form.replies(), changes=form.changes(), **given)
     else:
         withdraw_application(actor, shown.pk, **given)
 
@@ -280,8 +284,9 @@ def _application_page(
     offered, offer = _offered(actor, shown), shown.offers.waiting().first()
     digest = offer.digest if offer else ""
     forms = {
-        name: (bound or {}).get(name) or _form(name, initial={"expected_version": shown.version, "digest": digest})
-        for name in FORMS
+        name: (bound or {}).get(name)
+        or _form(shown, name, initial={"expected_version": shown.version, "digest": digest})
+        for name in COMMANDS
         if name in offered
     }
     events, attesters = events_about(application_subject(shown)), attesters_of(actor, shown, at)
@@ -292,6 +297,7 @@ def _application_page(
         "standing": standing_of(shown, at),
         "offer": offer,
         "files": files_shown(actor, shown),
+        "exchange": exchange_of(shown, actor),
         "may_save": "save" in offered,
         "lapses_at": lapses_at(shown) if shown.state in APPLICATION.command("lapse").sources else None,
         "appeals": appeals_of_application(actor, shown, at),

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Q, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -14,7 +13,8 @@ from django.utils.translation import gettext as _
 
 from release_portal.access.engagements import engagement_in_force
 from release_portal.access.grant_rules import CONFIRM_WITHIN, GRANT, PAUSED, Pause, may_read_every_grant
-from release_portal.access.lookups import grant_for, grants_for, waiting_first
+from release_portal.access.grant_search import SEARCHED, GrantSearch, grants_found
+from release_portal.access.lookups import grant_for, grants_for
 from release_portal.access.models import Grant
 from release_portal.access.pausing import pauses_on
 from release_portal.access.people.lookups import own_seats
@@ -86,8 +86,8 @@ def grants(request: PortalRequest) -> HttpResponse:
 def staff_grants(request: PortalRequest) -> HttpResponse:
     """Every grant; suspensions that wait for a second officer first."""
     at = now()
-    state, holder = filter_text(request, "state"), filter_text(request, "holder")
-    found = _found(waiting_first(grants_for(request.actor)), state, holder, at)
+    search = {name: filter_text(request, name) for name in SEARCHED}
+    found = grants_found(request.actor, GrantSearch(**search), at=at)
     if is_wanted(request):
         return grants_sheet(found, at)
     page = page_of(request, found)
@@ -96,20 +96,10 @@ def staff_grants(request: PortalRequest) -> HttpResponse:
         "page_obj": page,
         "rows": [row_of(grant, at, pauses[grant.pk]) for grant in page],
         "states": [(slug, state_word(slug)) for slug in GRANT.states],
-        "state_slug": state,
-        "holder": holder,
+        "search": search,
+        "is_searched": any(search.values()),
     }
     return render(request, "grants/staff.html", context)
-
-
-def _found(found: QuerySet[Grant], state: str, holder: str, at: datetime) -> QuerySet[Grant]:
-    if holder:
-        found = found.filter(Q(holder__username__icontains=holder) | Q(holder__email__icontains=holder))
-    if state in GRANT.states:
-        pauses = pauses_on(found, at)
-        wanted = [grant.pk for grant in found if grant.state_at(at, pauses[grant.pk]) == state]
-        found = found.filter(pk__in=wanted)
-    return found
 
 
 @signed_in

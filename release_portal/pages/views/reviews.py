@@ -1,4 +1,4 @@
-"""Applications as reviewers see them: the queue, one application, and the decision."""
+"""One application as reviewers see it, and the decision."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from release_portal.access.application_lookups import application_to_review, applications_to_review
 from release_portal.access.application_rules import (
-    OPEN,
+    OURS,
     PENDING_TERMS,
     REVIEWERS,
     SECOND_REVIEW,
@@ -26,16 +26,7 @@ from release_portal.access.lookups import grants_for
 from release_portal.access.models import Application
 from release_portal.access.pausing import pauses_on
 from release_portal.access.refusals import REASONS
-from release_portal.access.review_desk import (
-    Desk,
-    desk_of,
-    lease_on,
-    next_for,
-    queue_for,
-    review_decision,
-    risk_facing,
-    step_of,
-)
+from release_portal.access.review_desk import Desk, desk_of, lease_on, review_decision, risk_facing, step_of
 from release_portal.access.review_notes import advise, claim_application
 from release_portal.access.reviews import approve_application, ask_applicant, refuse_application
 from release_portal.accounts.looks import note_look
@@ -52,48 +43,27 @@ from release_portal.pages.application_form import programme_facts
 from release_portal.pages.applying import row_of
 from release_portal.pages.attaching import files_shown
 from release_portal.pages.attesting import attesters_to_review
-from release_portal.pages.downloads import applications_sheet, is_wanted
 from release_portal.pages.forms.base import ServiceForm
+from release_portal.pages.forms.questions import AskForm
 from release_portal.pages.forms.reviews import (
     AdviseForm,
     ApproveForm,
-    AskForm,
     ClaimForm,
     RefuseForm,
     usual_conditions,
 )
 from release_portal.pages.grant_duties import holders_record
-from release_portal.pages.paging import page_of
-from release_portal.pages.reviewing import queue_row, voices_shown
+from release_portal.pages.reviewing import exchange_of, standing_of, voices_shown
 from release_portal.pages.teams import reviewed
 from release_portal.pages.words import state_pill
 
 DECIDING = ("approve", "ask", "refuse")
 COMMANDS = (*DECIDING, "claim", "advise")
 FORMS: dict[str, type[ServiceForm]] = {
-    "ask": AskForm,
     "refuse": RefuseForm,
     "claim": ClaimForm,
     "advise": AdviseForm,
 }
-
-
-@roles(*REVIEWERS)
-def queue(request: PortalRequest) -> HttpResponse:
-    """What waits for a decision, the oldest promise first."""
-    at, found, desk = now(), applications_to_review(request.actor), desk_of(request.actor)
-    waiting, resting = queue_for(request.actor)
-    if is_wanted(request):
-        return applications_sheet([*waiting, *resting])
-    decided = page_of(request, found.exclude(state__in=OPEN).order_by("-saved_at", "pk"))
-    context = {
-        "next": next_for(desk, waiting, at),
-        "waiting": [queue_row(one, desk, at) for one in waiting],
-        "resting": [queue_row(one, desk, at) for one in resting],
-        "page_obj": decided,
-        "ended": [row_of(one, at) for one in decided],
-    }
-    return render(request, "applications/queue.html", context)
 
 
 @roles(*REVIEWERS)
@@ -125,6 +95,8 @@ def _form(shown: Application, name: str, data: Any = None, **more: Any) -> Servi
     more["auto_id"] = f"id_{name}_%s"
     if name == "approve":
         return ApproveForm(data, application=shown, **more)
+    if name == "ask":
+        return AskForm(data, application=shown, **more)
     return FORMS[name](data, **more)
 
 
@@ -138,8 +110,8 @@ def _carry_out(actor: Actor, shown: Application, name: str, form: ServiceForm) -
     given: dict[str, Any] = {"expected_version": form.version(), "at": now()}
     if isinstance(form, ApproveForm):
         approve_application(actor, shown.pk, form.conditions(), note=form.text("note"), **given)
-    elif name == "ask":
-        ask_applicant(actor, shown.pk, question=form.text("question"), **given)
+    elif isinstance(form, AskForm):
+        ask_applicant(actor, shown.pk, question=form.text("question"), at_fields=form.questions(), **given)
     else:
         refuse_application(actor, shown.pk, code=form.text("code"), text=form.text("explanation"), **given)
 
@@ -196,9 +168,12 @@ def _review_page(
         "risk": risk,
         "team": reviewed(shown, at),
         "takes_two": needs_two(shown.state, risk.tier, step_of(shown, risk.tier).people),
+        "expected": shown.assigned_name if shown.state in OURS else "",
         "lease": lease_on(shown, desk, at),
         "voices": voices_shown(shown, actor),
         "attesters": attesters_to_review(shown, at),
+        "exchange": exchange_of(shown, actor),
+        "standing": standing_of(shown, at),
         "advice": list(shown.advice.all()),
         "renewal_end": _renewal_end(shown, at),
         "refusal": REASONS.get(shown.decision_code),

@@ -1,0 +1,1 @@
+"""Sending an application back: questions at fields, answers, and what was changed."""
