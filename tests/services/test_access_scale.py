@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from benchmarks import access_rows
-from release_portal.access.grant_rules import GRANT
+from release_portal.access.grant_rules import GRANT, STORED
 from release_portal.access.grant_search import GrantSearch, grants_found
 from release_portal.access.models import Application, Grant
 from release_portal.access.queue.figures import figures_at
@@ -120,7 +120,7 @@ def test_search_in_many_shows_nothing_to_others(world: World, client_of: Callabl
         assert client_of(name).get(address).status_code in (401, 403)
 
 
-@pytest.mark.parametrize("stored", GRANT.states)
+@pytest.mark.parametrize("stored", STORED)
 @pytest.mark.parametrize(("start", "end"), [(-2, -1), (-1, 0), (-1, 1), (0, 1), (1, 2)])
 def test_the_list_by_state_is_the_single_answer(world: World, stored: str, start: int, end: int) -> None:
     at, grant = world.at, world.grants["cleo"]
