@@ -21,7 +21,7 @@ from release_portal.core.workdays import add_working_time, working_days
 from release_portal.notices.models import Notice
 from release_portal.ops.demo import DEMO
 from release_portal.ops.demo_applications import write_agreement
-from tests.services.applying import conditions, submit
+from tests.services.applying import conditions, submit, vouch
 from tests.world import World
 
 DAY = timedelta(days=1)
@@ -232,6 +232,7 @@ def test_T7_a_review_that_was_given_before_a_change_counts_no_more(world: World,
     assert approve(world, sent, at, "ivy") is None
     asked = ask(world, sent, at, "ben", at_fields={"intended_use": "Who sees them?"})
     answer(world, asked, at, {}, {"intended_use": "Everybody, at once."})
+    vouch(fresh(sent), at)
     assert approve(world, sent, at, "ben") is None, "it is the first on what stands there now"
     assert (fresh(sent).state, Grant.objects.count()) == ("second_review", grants)
     assert approve(world, sent, at, "ivy"), "whoever reviewed before may review what stands there now"
@@ -243,6 +244,7 @@ def test_T7_what_two_people_agree_on_is_the_same_content(world: World, at: datet
     sent = submit(world, "finn", at, purpose_code="P05")
     approve(world, sent, at, "ivy")
     Application.objects.filter(pk=sent.pk).update(intended_use="Changed by no command at all.")
+    vouch(fresh(sent), at)
     assert approve(world, sent, at, "ben") is None, "whatever changed it, the reviews are on two contents"
     first, second = ReviewVote.objects.order_by("pk")
     assert first.content != second.content
@@ -267,10 +269,18 @@ def test_T3_a_question_is_asked_while_a_second_is_awaited_and_by_nobody_else(wor
         assert bool(may) == bool(table.by & world.actor(name).roles and "second_review" in table.sources), name
 
 
-@pytest.mark.parametrize("field", ["purpose_code", "functions"])
-def test_a_change_moves_the_tier_with_it(world: World, at: datetime, field: str) -> None:
+def test_a_change_moves_the_tier_with_it(world: World, at: datetime) -> None:
     sent = submit(world, "finn", at)
-    value: Callable[[], Any] = {"purpose_code": lambda: "P05", "functions": lambda: ("detect",)}[field]
-    asked = ask(world, sent, at, at_fields={field: "Sure?"})
-    answer(world, asked, at, {}, {field: value()})
-    assert (sent.tier, fresh(sent).tier) == (1, {"purpose_code": 2, "functions": 0}[field])
+    asked = ask(world, sent, at, at_fields={"functions": "Sure?"})
+    answer(world, asked, at, {}, {"functions": ("detect",)})
+    assert (sent.tier, fresh(sent).tier) == (1, 0)
+
+
+def test_a_change_that_asks_for_something_new_which_cannot_be_given_now_is_refused(world: World, at: datetime) -> None:
+    """From tier 2 somebody must vouch, who is named before an application is sent."""
+    sent = submit(world, "finn", at)
+    asked = ask(world, sent, at, at_fields={"purpose_code": "Sure?"})
+    with pytest.raises(InvalidInput):
+        answer(world, asked, at, {}, {"purpose_code": "P05"})
+    assert (fresh(sent).state, fresh(sent).purpose_code) == ("needs_info", "P01")
+    assert answer(world, asked, at, {"purpose_code": "Yes."}).state == "submitted"
