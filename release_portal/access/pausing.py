@@ -32,7 +32,7 @@ def pauses_on(grants: Iterable[Grant], at: datetime) -> dict[str, tuple[Pause, .
 def resting_among(grants: Iterable[tuple[str, int]], at: datetime) -> list[str]:
     """Return the ids of those that rest, of pairs of grant and holder; as `pauses_on`, without loading the grants."""
     pairs = list(grants)
-    people = _of_people({holder for _grant, holder in pairs}, at) if pairs else {}
+    people = people_pauses({holder for _grant, holder in pairs}, at)
     duties = set(Obligation.objects.resting(at).values_list("grant_id", flat=True))
     return [grant for grant, holder in pairs if people[holder] or grant in duties]
 
