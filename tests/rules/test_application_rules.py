@@ -62,6 +62,8 @@ def test_the_published_matrix() -> None:
         ("save", "draft", "applicant"),
         ("submit", "draft", "applicant"),
         ("answer", "needs_info", "applicant"),
+        *(("attach", state, "applicant") for state in ("draft", "submitted", "needs_info")),
+        ("detach", "draft", "applicant"),
         *(("withdraw", state, "applicant") for state in OPEN),
         ("accept_terms", "pending_terms", "applicant"),
         *(("ask", state, who) for state in ("submitted", "second_review") for who in REVIEWERS),
@@ -307,7 +309,7 @@ def test_T4_the_applicant_cannot_change_their_own_status() -> None:
     """T4: by no command that decides."""
     applicant = person(7)
     allowed = {one.name for one in APPLICATION.commands if decide_command(one.name, SUBMITTED, applicant, "7", STAGE)}
-    assert allowed == {"withdraw"}
+    assert allowed == {"attach", "withdraw"}
 
 
 def test_strangers_and_anonymous_visitors_may_do_nothing() -> None:

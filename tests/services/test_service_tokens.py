@@ -12,8 +12,13 @@ from django.db import IntegrityError, transaction
 
 from release_portal.access.application_rules import APPLICATION, REVIEWERS
 from release_portal.access.applications import save_application
+from release_portal.access.closing import close_grant
+from release_portal.access.engagements import Rules, agree_to_engagement, end_engagement, write_engagement
+from release_portal.access.extra_terms import Term
 from release_portal.access.grant_rules import GRANT
 from release_portal.access.models import Application, Grant
+from release_portal.access.offers import offer_for_grant
+from release_portal.access.restricting import restrict_grant
 from release_portal.access.review_notes import advise, claim_application
 from release_portal.access.reviews import approve_application, ask_applicant, refuse_application
 from release_portal.access.revocations import propose_revocation, revoke_grant
@@ -190,6 +195,9 @@ def _on_application(world: World, at: datetime) -> dict[tuple[str, str], Act]:
         ("application", "advise"): lambda who: advise(who, sent.pk, text="Yes.", at=at),
         ("application", "ask"): lambda who: ask_applicant(who, sent.pk, question="Why?", **given),
         ("application", "approve"): lambda who: approve_application(who, sent.pk, conditions(sent), **given),
+        ("application", "offer"): lambda who: approve_application(
+            who, sent.pk, conditions(sent, terms=(Term("Q06", "6"),)), **given
+        ),
         ("application", "refuse"): lambda who: refuse_application(
             who, sent.pk, code="purpose_unclear", text="No.", **given
         ),
@@ -198,6 +206,7 @@ def _on_application(world: World, at: datetime) -> dict[tuple[str, str], Act]:
 
 def _on_grant(world: World, at: datetime) -> dict[tuple[str, str], Act]:
     held: Grant = world.grants["cleo"]
+    rules = Rules((SERVED,), ("FRAUD",), 1_000, "nowhere", held.ends_at)
     given: dict[str, Any] = {"expected_version": held.version, "at": at}
     return {
         ("grant", "suspend"): lambda who: suspend_grant(who, held.pk, reason="x", **given),
@@ -205,6 +214,12 @@ def _on_grant(world: World, at: datetime) -> dict[tuple[str, str], Act]:
         ("grant", "lift"): lambda who: lift_suspension(who, held.pk, reason="x", is_unfounded=False, **given),
         ("grant", "propose"): lambda who: propose_revocation(who, held.pk, code="misuse", text="x", **given),
         ("grant", "revoke"): lambda who: revoke_grant(who, held.pk, reason="x", **given),
+        ("grant", "restrict"): lambda who: restrict_grant(who, held.pk, held.scope(), reason="x", **given),
+        ("grant", "close"): lambda who: close_grant(who, held.pk, **given),
+        ("grant", "amend"): lambda who: offer_for_grant(who, held.pk, (Term("Q06", "6"),), reason="x", at=at),
+        ("grant", "engage"): lambda who: write_engagement(who, held.pk, rules, at=at),
+        ("grant", "agree"): lambda who: agree_to_engagement(who, held.pk, at=at),
+        ("grant", "disengage"): lambda who: end_engagement(who, held.pk, reason="x", at=at),
     }
 
 
