@@ -25,7 +25,7 @@ from schemathesis import checks
 from schemathesis.config import SchemathesisConfig
 from schemathesis.specs.openapi import checks as openapi_checks
 
-from release_portal.access.models import Grant
+from release_portal.access.models import AgreementVersion, Grant
 from release_portal.access.quota import Limits
 from tests import governance
 from tests.api.conftest import EVERY_SCOPE, Caller, multipart
@@ -101,7 +101,9 @@ def asker(person: str, api: Any, service: redis.Redis, world: Any) -> Caller:
 def known(asker: Caller, world: Any) -> Known:
     """What is theirs, and what everybody may read."""
     proposal = governance.propose(world, world.size, "public_hosted", at=world.at)
-    return Known(asker, {"digest": proposal.policy_id, "proposal_id": str(proposal.pk)})
+    public = {"digest": proposal.policy_id, "proposal_id": str(proposal.pk)}
+    agreement = AgreementVersion.objects.in_force(world.at)
+    return Known(asker, public | {"number": str(agreement.number if agreement else "")})
 
 
 class Known:
@@ -121,10 +123,14 @@ class Known:
         if name == "grant_id":
             grants = self._asker.get("/api/grants/").json()["results"]
             return str(grants[0]["id"]) if grants else ""
-        if name == "appeal_id":
-            return ""  # nothing was decided about the asker
+        if name in ("appeal_id", "id"):
+            return ""  # nothing was decided about the asker, and no duty is due
         if name == "attachment_id":
             return self._attach()
+        if name == "attestation_id":
+            return self._name_referee()
+        if name == "seat_id":
+            return self._name_member()
         path, body = {
             "application_id": ("/api/applications/", {"size": SERVED, "purpose": "A draft"}),
             "job_id": ("/api/jobs/", {"size": SERVED, "prompt": "The unicorns"}),
@@ -136,6 +142,18 @@ class Known:
         path = f"/api/applications/{self.part('application_id', 'none')}/attachments/"
         sent = self._asker("POST", path, multipart(), content_type=MULTIPART_CONTENT)
         return str(sent.json().get("id", ""))
+
+    def _name_referee(self) -> str:
+        """Somebody who shall vouch for the draft."""
+        person = {"kind": "referee", "name": "Rae", "mail": "rae@elsewhere.example", "relation": "colleague"}
+        path = f"/api/applications/{self.part('application_id', 'none')}/attestations/"
+        return str(self._asker.post(path, {**person, "expected_version": 0}).json().get("id", ""))
+
+    def _name_member(self) -> str:
+        """Somebody who is named as a member of the draft's team."""
+        path = f"/api/applications/{self.part('application_id', 'none')}/team/"
+        team = self._asker.post(path, {"mails": ["mo@elsewhere.example"]}).json()
+        return str(team["members"][0]["id"]) if team.get("members") else ""
 
 
 @pytest.mark.parametrize("person", ["cleo"])
