@@ -43,6 +43,21 @@ PAGES: dict[str, tuple[str, str]] = {
     "attestation": ("finn", "/applications/{application}/attestations/referee/"),
     "attestation-link": ("", "/attestations/link/a-link-to-vouch/"),
     "agreement": ("", "/agreements/1/"),
+    "agreements": ("", "/agreements/"),
+    "agreement-desk": ("ivy", "/staff/agreements/"),
+    "agreement-draft-new": ("ivy", "/staff/agreements/new/"),
+    "agreement-draft": ("ada", "/staff/agreements/drafts/{draft}/"),
+    "application-team": ("kim", "/applications/{own_draft}/team/"),
+    "programmes": ("", "/programmes/"),
+    "programme": ("", "/programmes/{programme}/"),
+    "programme-diff": ("", "/programmes/{programme}/to/{other_programme}/"),
+    "programme-new": ("ivy", "/programmes/new/"),
+    "programme-publish": ("ivy", "/programmes/{programme}/publish/"),
+    "review-figures": ("ivy", "/staff/applications/figures/"),
+    "grant-team": ("cleo", "/grants/{team_grant}/team/"),
+    "seat": ("finn", "/seats/{seat}/"),
+    "invitation": ("", "/invitations/link/a-link-to-join/"),
+    "account-delete": ("finn", "/account/data/delete/"),
     "review-queue": ("ivy", "/staff/applications/"),
     "review": ("ivy", "/staff/applications/{application}/"),
     "appeal-new": ("eve", "/appeals/new/{decision_to_appeal}/"),
@@ -105,7 +120,10 @@ NO_PAGE = {
     "proposal-command", "proposal-vote", "proposal-answer", "waiver-ask", "waiver-agree", "window-open",
     "reviewer-invite", "comment-answer", "comment-hide", "workspace-accept", "evidence-measure", "evidence-review",
     "freeze-lift", "duty-remove", "appeal-answer", "appeal-command",
-    "attestation-command",
+    "attestation-command", "account-keep", "agreement-draft-command", "agreement-retire", "agreement-sign",
+    "agreement-withdraw", "application-seat-command", "application-team-command", "attachment", "attachment-remove",
+    "attachments", "grant-closing", "grant-duty", "grant-engagement", "grant-seat-command", "grant-team-command",
+    "grant-terms", "review-batch", "seat-leave", "size-retirement",
 }  # fmt: skip
 ERRORS = {
     "401": ("", "/home/"),
@@ -132,9 +150,13 @@ def test_every_page_is_in_the_table() -> None:
 FIND = """
 import json
 from datetime import timedelta
+from release_portal.access.agreements.drafts import Wording, write_draft
+from release_portal.access.agreements.services import sign_agreement
 from release_portal.access.attestations import links
 from release_portal.access.attestations.rules import ANSWER_TIME
-from release_portal.access.models import Application, Attestation, Grant
+from release_portal.access.models import AgreementVersion, Application, Attestation, Grant, Seat
+from release_portal.access.people import links as people_links
+from release_portal.access.programmes.programme_files import preset
 from release_portal.accounts.models import User
 from release_portal.appeals.links import digest_of
 from release_portal.appeals.models import AppealLink
@@ -171,7 +193,23 @@ Attestation.objects.create(
     mailbox="otto@institute.example", domain="institute.example", named_at=now(), asked_at=now(), mailed_at=now(),
     expires_at=now() + ANSWER_TIME, link_digest=links.digest_of("a-link-to-vouch"),
 )
+wording = Wording("Other terms, for this test.", now() + timedelta(days=9), True, "They changed.")
+draft = write_draft(actor_of(User.objects.get(username="ivy")), wording, at=now())
+FINN = User.objects.get(username="finn")
+signed = sign_agreement(actor_of(FINN), FINN, AgreementVersion.objects.in_force(now()), at=now())
+team = Grant.objects.filter(holder__username="cleo").latest("created_at")
+seated = {"grant": team, "invited_by_name": "cleo", "invited_at": now(), "ends_at": later}
+seat = Seat.objects.create(
+    mail=FINN.email, person=FINN, signature=signed, affiliation="x", state="joined", joined_at=now(), **seated
+)
+Seat.objects.create(mail="new@institute.example", link_digest=people_links.digest_of("a-link-to-join"), **seated)
 print(json.dumps({
+    "draft": draft.pk,
+    "own_draft": Application.objects.filter(applicant__username="kim", state="draft").latest("created_at").pk,
+    "programme": preset("research").digest,
+    "other_programme": preset("partner").digest,
+    "team_grant": team.pk,
+    "seat": seat.pk,
     "family": ModelFamily.objects.get(name="GPT-2").slug,
     "application": filed.pk,
     "grant": Grant.objects.get(holder__username="eve").pk,
