@@ -55,7 +55,7 @@ PAGES: dict[str, tuple[str, str]] = {
     "programme-publish": ("ivy", "/programmes/{programme}/publish/"),
     "review-figures": ("ivy", "/staff/applications/figures/"),
     "grant-team": ("cleo", "/grants/{team_grant}/team/"),
-    "seat": ("finn", "/seats/{seat}/"),
+    "seat": ("gia", "/seats/{seat}/"),
     "invitation": ("", "/invitations/link/a-link-to-join/"),
     "account-delete": ("finn", "/account/data/delete/"),
     "review-queue": ("ivy", "/staff/applications/"),
@@ -195,12 +195,12 @@ Attestation.objects.create(
 )
 wording = Wording("Other terms, for this test.", now() + timedelta(days=9), True, "They changed.")
 draft = write_draft(actor_of(User.objects.get(username="ivy")), wording, at=now())
-FINN = User.objects.get(username="finn")
-signed = sign_agreement(actor_of(FINN), FINN, AgreementVersion.objects.in_force(now()), at=now())
+SEATED = User.objects.get(username="gia")
+signed = sign_agreement(actor_of(SEATED), SEATED, AgreementVersion.objects.in_force(now()), at=now())
 team = Grant.objects.filter(holder__username="cleo").latest("created_at")
 seated = {"grant": team, "invited_by_name": "cleo", "invited_at": now(), "ends_at": later}
 seat = Seat.objects.create(
-    mail=FINN.email, person=FINN, signature=signed, affiliation="x", state="joined", joined_at=now(), **seated
+    mail=SEATED.email, person=SEATED, signature=signed, affiliation="x", state="joined", joined_at=now(), **seated
 )
 Seat.objects.create(mail="new@institute.example", link_digest=people_links.digest_of("a-link-to-join"), **seated)
 print(json.dumps({
