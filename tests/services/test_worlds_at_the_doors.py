@@ -7,9 +7,11 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from importlib import import_module
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import transaction
 from django.test import Client
 from django.urls import reverse
@@ -69,11 +71,14 @@ def roomy(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def still(monkeypatch: pytest.MonkeyPatch) -> Callable[[datetime], None]:
     """Return a way to stop the clock of every interface."""
+    import_module(settings.ROOT_URLCONF)  # what is imported later would keep the real clock
+    stands_at: list[datetime] = []
+    for module in list(sys.modules.values()):
+        if getattr(module, "now", None) is clock.now and module is not clock:
+            monkeypatch.setattr(module, "now", lambda: stands_at[-1])
 
     def stop(at: datetime) -> None:
-        for module in list(sys.modules.values()):
-            if getattr(module, "now", None) is clock.now and module is not clock:
-                monkeypatch.setattr(module, "now", lambda: at)
+        stands_at.append(at)  # each example has a time of its own
 
     return stop
 
