@@ -110,7 +110,7 @@ def move(world: World, size: ModelSize, target: str, at: datetime) -> None:
 @on_worlds(WORLDS, SIZES)
 @given(data=st.data())
 def test_the_preview_of_every_stage_move_is_its_effect(world: World, at: datetime, data: st.DataObject) -> None:
-    """Two thousand moves in the ci profile, each asked of everybody before and after it.
+    """Three hundred moves in the ci profile, each asked of everybody before and after it.
 
     It found that somebody of the staff who reviews for others too was counted with the people outside.
     """

@@ -24,6 +24,9 @@ def _number(label: Any) -> forms.CharField:
     return forms.CharField(label=label, widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}))
 
 
+USUAL_FIELDS = ("functions", "last_day", "tokens_per_day", "requests_per_minute", "concurrent", "note")
+
+
 class ApproveForm(ServiceForm):
     functions = forms.MultipleChoiceField(
         label=_("Functions"),
@@ -49,6 +52,21 @@ class ApproveForm(ServiceForm):
         self.fields["functions"].choices = offered  # type: ignore[attr-defined]
         add_term_fields(self)
         self.order_fields([name for name in self.fields if name not in ("note", "expected_version")])
+
+    @property
+    def usual(self) -> list[forms.BoundField]:
+        """What is filled in for nearly every approval."""
+        return [self[name] for name in USUAL_FIELDS]
+
+    @property
+    def further(self) -> list[forms.BoundField]:
+        """Bounds of the sampler and extra terms: most approvals have none."""
+        return [one for one in self.visible_fields() if one.name not in USUAL_FIELDS]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something stands among the further conditions already."""
+        return any(bound.errors or bound.value() for bound in self.further)
 
     def conditions(self) -> Conditions:
         """Return what the decider gives."""
