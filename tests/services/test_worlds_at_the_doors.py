@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -202,6 +203,9 @@ def check_worker(
     """Of two queued jobs the worker serves the first; of the second it asks again, after something was taken back."""
     (first, one), (second, two) = fakes.queued_messages(worker.client)[-2:]
     permit = Permit.verify(two, keys_for("permit"), 0.0)
+    if permit.expires_at <= time.time():  # a grant that ends in this very moment: the worker's clock goes on
+        assert end_at_the_worker(worker, first, one) == FinishReason.EXPIRED
+        return
     assert end_at_the_worker(worker, first, one) == FinishReason.LENGTH
     carrying = next((key.removeprefix("grant:") for key in permit.epochs if key.startswith("grant:")), None)
     take_back(officer, size, Grant.objects.filter(pk=carrying).first(), at)
