@@ -31,7 +31,11 @@ def test_the_published_matrix() -> None:
         ("lift", "suspended", "duty_officer"),
         ("lapse", "suspended", "system"),
         *(("expire", state, "system") for state in LIVE),
-        *(("renew", state, who) for state in ("active", "scheduled", "paused") for who in ("access_lead", "system")),
+        *(
+            ("renew", state, who)
+            for state in ("active", "scheduled", "paused")
+            for who in ("access_lead", "safety_reviewer", "system")
+        ),
         *(("engage", state, "access_lead") for state in ("active", "scheduled", "paused")),
         *(("agree", state, "safety_reviewer") for state in ("active", "scheduled", "paused")),
         *((name, state, "access_lead") for name in ("amend", "disengage") for state in LIVE),
