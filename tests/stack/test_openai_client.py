@@ -198,6 +198,8 @@ def test_a_body_whose_length_is_not_announced_is_cut_off(portal: Portal, cleo_to
 
 SMALL_GRANT = """
 from datetime import timedelta
+from release_portal.access.agreements.services import agreement_in_force, sign_agreement
+from release_portal.accounts.actors import actor_of
 from release_portal.accounts.models import User
 from release_portal.access.quota import Limits
 from release_portal.access.services import GrantTerms, create_grant
@@ -205,6 +207,7 @@ from release_portal.core.actors import system_actor
 from release_portal.core.clock import now
 from release_portal.registry.models import ModelSize
 user = User.objects.create_user("lou", "lou@example.org", "not used here")
+sign_agreement(actor_of(user), user, agreement_in_force(now()), at=now())
 size = ModelSize.objects.get(slug="huggingfacetb/smollm2-135m-instruct")
 terms = GrantTerms((size,), ("generate",), "quota test", now(), now() + timedelta(days=2), Limits(60, 600, 4))
 create_grant(system_actor("test"), user, terms, reason="test", at=now())
