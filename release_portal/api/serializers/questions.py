@@ -28,7 +28,7 @@ class AnswerInput(VersionInput):
     changes = AnswersInput(required=False, help_text="New values, only of fields that were asked about.")
 
 
-class StepFacts(serializers.Serializer[Any]):
+class StatusStepFacts(serializers.Serializer[Any]):
     """One step of the way."""
 
     code = serializers.CharField()
@@ -54,7 +54,7 @@ class RangeFacts(serializers.Serializer[Any]):
 class StatusFacts(serializers.Serializer[Any]):
     """Where an application stands."""
 
-    steps = StepFacts(many=True)
+    steps = StatusStepFacts(many=True)
     owner = serializers.CharField(help_text="Whose turn it is; empty when it is over.")
     next_act = serializers.CharField()
     tier = serializers.IntegerField(source="risk.tier")

@@ -13,7 +13,7 @@ from release_portal.api.serializers.applications import MOST_VERSIONS, VersionIn
 LONGEST_LIST = 20_000
 
 
-class NamingInput(Input):
+class TeamNamingInput(Input):
     """People to name on a draft."""
 
     mails = serializers.ListField(
@@ -21,7 +21,7 @@ class NamingInput(Input):
     )
 
 
-class InvitingInput(NamingInput):
+class InvitingInput(TeamNamingInput):
     """People to invite to a grant."""
 
     until = Day(required=False, allow_null=True, help_text="Last day of these seats, where it is earlier.")

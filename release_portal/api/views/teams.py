@@ -35,10 +35,10 @@ from release_portal.api.serializers.teams import (
     InvitingInput,
     JoiningInput,
     LinkInput,
-    NamingInput,
     ReasonInput,
     SeatFacts,
     TeamFacts,
+    TeamNamingInput,
     WishInput,
 )
 
@@ -87,10 +87,10 @@ class ApplicationTeam(TeamView):
         """Return who is named in an application, and the cohort that it asks for."""
         return self.shown(team_of_application(self.actor, application_id))
 
-    @documented("name_members", TeamFacts, tag=TAG, body=NamingInput, is_keyed=True, status=201, errors=(404, 429))
+    @documented("name_members", TeamFacts, tag=TAG, body=TeamNamingInput, is_keyed=True, status=201, errors=(404, 429))
     def post(self, request: Request, application_id: str) -> Response:
         """Name people on a draft; each is sent a link of their own."""
-        return self.once(lambda _key: self._name(application_id, self.sent(NamingInput)))
+        return self.once(lambda _key: self._name(application_id, self.sent(TeamNamingInput)))
 
     def _name(self, application_id: str, values: dict[str, Any]) -> Response:
         team = team_of_application(self.actor, application_id)
