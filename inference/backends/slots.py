@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,7 @@ class SlotBackend:
         self.end_ids = _end_ids(self._model, self._vocabulary)
         self.memory_bytes: int = sum(each.nbytes for each in self._model.parameters())
         self._cache = SlotCache(config.num_hidden_layers, max_slots, self.context)
+        self._cache_argument = {_cache_argument(self._model): self._cache}
         self._rows: list[Sequence] = []  # row -> sequence; those that decode first
         self._decoding = 0
         self._scores: dict[Sequence, Score] = {}
@@ -135,9 +137,9 @@ class SlotBackend:
             input_ids=tokens,
             position_ids=positions,
             attention_mask=mask,
-            past_key_values=self._cache,
             use_cache=True,
             logits_to_keep=0 if keep_all else 1,
+            **self._cache_argument,
         )
         logits: Tensor = output.logits
         return logits
@@ -203,6 +205,11 @@ def _load(folder: Path, dtype: torch.dtype) -> Any:
         # transformers would serve random numbers in their place.
         raise ValueError("the weight files do not hold every weight of the configuration")
     return model
+
+
+def _cache_argument(model: Any) -> str:
+    """Name under which the model's forward takes its cache: transformers renamed it in 5.24."""
+    return "cache" if "cache" in inspect.signature(model.forward).parameters else "past_key_values"
 
 
 def _end_ids(model: Any, vocabulary: Vocabulary) -> frozenset[int]:

@@ -55,16 +55,21 @@ def stored(bounds: Bounds) -> dict[str, list[float | None]]:
     return {name: [span.least, span.most] for name, span in bounds.items() if span != OPEN}
 
 
+def widest_bound(name: str) -> Span:
+    """Return how far a bound of a setting may go; a top-k of 0 sets no limit, so it is no bound either."""
+    return Span(1, WIDEST[name].most) if name == "top_k" else WIDEST[name]
+
+
 def bound_problems(bounds: Bounds) -> list[Problem]:
     """Return what is wrong with bounds: nothing that the portal does not know, and something left between them."""
     problems = []
     for name, span in bounds.items():
-        widest = WIDEST[name]
+        widest = widest_bound(name)
         for side, value in (("least", span.least), ("most", span.most)):
             if value is not None and not (widest.holds(value) and (name in FRACTIONS or value == int(value))):
-                least, most = widest.least or 0, widest.most or 0
                 kind = "number" if name in FRACTIONS else "whole number"
-                text = f"{LABELS[name]}: write a {kind} from {number(least)} to {number(most)}, or nothing."
+                reach = f"from {number(widest.least or 0)} to {number(widest.most or 0)}"
+                text = f"{LABELS[name]}: write a {kind} {reach}, or nothing."
                 problems.append(Problem(f"{name}_{side}", text))
         if not problems and span.least is not None and span.most is not None and _rank(name, span.least) > span.most:
             problems.append(Problem(f"{name}_most", f"{LABELS[name]}: nothing is left between these bounds."))

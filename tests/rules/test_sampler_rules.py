@@ -94,7 +94,8 @@ def test_a_top_k_of_zero_sets_no_limit_so_a_ceiling_refuses_it_and_a_floor_takes
         ({"max_tokens": Span(most=float("inf"))}, "max_tokens_most"),
         ({"samples": Span(most=1.5)}, "samples_most"),
         ({"top_p": Span(0.9, 0.5)}, "top_p_most"),
-        ({"top_k": Span(0, 50)}, "top_k_most"),
+        ({"top_k": Span(0, 50)}, "top_k_least"),
+        ({"top_k": Span(most=0)}, "top_k_most"),
     ],
 )
 def test_bounds_that_say_nothing_or_leave_nothing_are_named(bounds: Bounds, field: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from release_portal.access.sampler_rules import FRACTIONS, WIDEST, Bounds, Span, number
+from release_portal.access.sampler_rules import FRACTIONS, Bounds, Span, number, widest_bound
 from release_portal.core.errors import InvalidInput
 from release_portal.pages.forms.base import ServiceForm
 
@@ -46,7 +46,7 @@ def sampler_of(form: ServiceForm) -> dict[str, Span]:
 
 
 def _field(side: str) -> forms.CharField:
-    widest, is_whole = WIDEST[_name(side)], _name(side) not in FRACTIONS
+    widest, is_whole = widest_bound(_name(side)), _name(side) not in FRACTIONS
     widget = forms.TextInput(attrs={"inputmode": "numeric" if is_whole else "decimal", "autocomplete": "off"})
     words = {"least": number(widest.least or 0), "most": number(widest.most or 0)}
     hint = _("%(least)s to %(most)s. Empty: not bounded.") % words
