@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
-CONTRACT_VERSION = 1
+CONTRACT_VERSION = 2
 
 
 class Function(StrEnum):
@@ -37,6 +37,8 @@ class FinishReason(StrEnum):
     EXPIRED = "expired"  # the permit ended before or while the request ran
     REFUSED = "refused"  # the permit is not valid for this worker
     INVALID = "invalid"  # the order cannot be served as written (prompt outside the vocabulary, too long ...)
+    OVERLOADED = "overloaded"  # too much was waiting at the worker: nothing of it was begun
+    TOO_LATE = "too_late"  # its deadline passed before it was done
     WORKER_LOST = "worker_lost"  # the worker that held the request stopped answering
     ENGINE_FAILED = "engine_failed"  # the engine or the model failed
     BROKER_LOST = "broker_lost"  # Redis lost the request; never charged
@@ -110,6 +112,18 @@ class StreamKind(StrEnum):
 
 
 @dataclass(frozen=True)
+class TokenLogprob:
+    """What the model thought of one token when it was chosen, or read as a part of an echoed prompt.
+
+    Log-probabilities are natural, of the model's own distribution: before penalties, bias, temperature and cuts.
+    """
+
+    token: str  # its text alone; of a broken character the replacement sign
+    logprob: float | None  # None for the first token of a prompt: nothing stands before it
+    top: tuple[tuple[str, float], ...] = ()  # the likeliest tokens, best first, as many as were asked for
+
+
+@dataclass(frozen=True)
 class Piece:
     """What one step added to one sample of a request."""
 
@@ -117,6 +131,7 @@ class Piece:
     text: str  # may be empty while a character or a possible stop string is incomplete
     tokens: int  # completion tokens of this sample so far, this step included
     finish: str | None = None  # FinishReason of the sample, when it ended with this step
+    logprobs: tuple[TokenLogprob, ...] = ()  # of the tokens of this step, where the order asks for them
 
 
 @dataclass(frozen=True)
@@ -231,11 +246,25 @@ class SamplingSettings:
     stop: tuple[str, ...] = ()
     seed: int = 0  # 0 .. 2**63 - 1
     samples: int = 1
+    repetition_penalty: float = 1.0  # above 0; divides positive logits of tokens seen in prompt or output
+    presence_penalty: float = 0.0  # -2 .. 2; taken once from tokens seen in the output
+    frequency_penalty: float = 0.0  # -2 .. 2; taken for each time a token was seen in the output
+    logit_bias: tuple[tuple[int, float], ...] = ()  # token id, -100 .. 100
+    logprobs: int | None = None  # None: not asked for; else how many of the likeliest tokens to name beside the chosen
+    echo: bool = False  # say the prompt first
 
     @classmethod
     def from_mapping(cls, data: Mapping[str, Any]) -> SamplingSettings:
         """Read the settings back from JSON."""
-        return cls(**{**data, "stop": tuple(data.get("stop", ()))})
+        bias = tuple((int(token), float(value)) for token, value in data.get("logit_bias", ()))
+        return cls(**{**data, "stop": tuple(data.get("stop", ())), "logit_bias": bias})
+
+
+class Priority(StrEnum):
+    """Who waits for an answer; interactive work is planned before batch work."""
+
+    INTERACTIVE = "interactive"  # a person or a client waits
+    BATCH = "batch"  # nobody waits
 
 
 @dataclass(frozen=True)
@@ -246,6 +275,9 @@ class Order:
     prompt: str
     settings: SamplingSettings = field(default_factory=SamplingSettings)
     needs_reader: bool = False  # playground: abort when unread for READER_SECONDS
+    priority: Priority = Priority.INTERACTIVE
+    share: str = ""  # whose part of the worker it counts against, e.g. "grant:7"; within a priority all get the same
+    deadline: float = 0.0  # unix seconds after which nobody wants the answer any more; 0: none
 
     def to_json(self) -> str:
         """Write the order for Redis."""
@@ -262,6 +294,9 @@ class Order:
             prompt=data["prompt"],
             settings=SamplingSettings.from_mapping(data["settings"]),
             needs_reader=data["needs_reader"],
+            priority=Priority(data["priority"]),
+            share=data["share"],
+            deadline=data["deadline"],
         )
 
 

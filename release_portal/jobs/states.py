@@ -19,6 +19,8 @@ STATE_OF: dict[FinishReason, str] = {
     FinishReason.LEASE_LOST: FAILED,
     FinishReason.REFUSED: FAILED,
     FinishReason.INVALID: FAILED,
+    FinishReason.OVERLOADED: FAILED,
+    FinishReason.TOO_LATE: FAILED,
     FinishReason.WORKER_LOST: FAILED,
     FinishReason.ENGINE_FAILED: FAILED,
     FinishReason.BROKER_LOST: FAILED,
@@ -35,10 +37,12 @@ MESSAGES: dict[FinishReason, str] = {
     FinishReason.LEASE_LOST: "Failed: the worker could not check that this is still permitted. Try again.",
     FinishReason.REFUSED: "Failed: the worker did not accept the permit. Try again, or tell an operator.",
     FinishReason.INVALID: "Failed: the model cannot take this input.",
+    FinishReason.OVERLOADED: "Not begun: too much was waiting at the worker. Nothing was charged. Try again in a minute.",
+    FinishReason.TOO_LATE: "Stopped: its deadline passed before it was done.",
     FinishReason.WORKER_LOST: "Failed: the worker stopped answering. Try again.",
     FinishReason.ENGINE_FAILED: "Failed: the model could not finish. Try again, or tell an operator.",
     FinishReason.BROKER_LOST: "Failed: the connection to the worker was lost. Nothing was charged. Try again.",
 }
 
 # Redis lost what was delivered, so nobody can say how much it was: nothing is charged.
-UNCHARGED = frozenset({FinishReason.BROKER_LOST, FinishReason.REFUSED, FinishReason.INVALID})
+UNCHARGED = frozenset({FinishReason.BROKER_LOST, FinishReason.REFUSED, FinishReason.INVALID, FinishReason.OVERLOADED})
