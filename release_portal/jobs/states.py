@@ -37,7 +37,7 @@ MESSAGES: dict[FinishReason, str] = {
     FinishReason.LEASE_LOST: "Failed: the worker could not check that this is still permitted. Try again.",
     FinishReason.REFUSED: "Failed: the worker did not accept the permit. Try again, or tell an operator.",
     FinishReason.INVALID: "Failed: the model cannot take this input.",
-    FinishReason.OVERLOADED: "Not begun: too much was waiting at the worker. Nothing was charged. Try again in a minute.",
+    FinishReason.OVERLOADED: "Not begun: too much was waiting at the worker. Try again in a minute; it cost nothing.",
     FinishReason.TOO_LATE: "Stopped: its deadline passed before it was done.",
     FinishReason.WORKER_LOST: "Failed: the worker stopped answering. Try again.",
     FinishReason.ENGINE_FAILED: "Failed: the model could not finish. Try again, or tell an operator.",
