@@ -41,6 +41,18 @@ def roles(*names: str) -> Callable[[View], View]:
     return declare
 
 
+def lets_in(view: Callable[..., Any], actor: Actor) -> bool:
+    """Whether a view opens to this actor; asks the guard that the view has, so that a menu and a door agree."""
+    check: Callable[[Actor], None] | None = getattr(view, "check", None)
+    if check is None:
+        return getattr(view, "opens_to", "") == PUBLIC
+    try:
+        check(actor)
+    except (NotAuthenticated, NotAllowed):
+        return False
+    return True
+
+
 def _guarded(view: View, audience: str, check: Callable[[Actor], None]) -> View:
     if inspect.iscoroutinefunction(view):
 
@@ -58,7 +70,7 @@ def _guarded(view: View, audience: str, check: Callable[[Actor], None]) -> View:
             return view(request, *args, **kwargs)
 
         guarded = guarded_sync
-    guarded.opens_to = audience
+    guarded.opens_to, guarded.check = audience, check
     return guarded  # type: ignore[no-any-return]
 
 

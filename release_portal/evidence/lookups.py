@@ -15,7 +15,7 @@ from release_portal.core.errors import NotFound
 from release_portal.evidence.checklist import ITEMS
 from release_portal.evidence.facts import EvidenceFacts
 from release_portal.evidence.models import ChecklistVersion, Evidence, EvidenceReview
-from release_portal.evidence.rules import may_attach
+from release_portal.evidence.rules import may_attach, may_review
 from release_portal.registry.models import ModelSize
 
 
@@ -60,6 +60,20 @@ def evidence_for(actor: Actor, size: ModelSize, pk: int) -> Evidence:
     if evidence is None:
         raise NotFound("This size has no such evidence.", change="Look at the list of its evidence.")
     return evidence
+
+
+def evidence_to_review(actor: Actor, sizes: QuerySet[ModelSize]) -> QuerySet[Evidence]:
+    """Return what others signed and nobody reviewed; what the portal measured needs no review.
+
+    Args:
+        actor: whoever asks; who may review nothing is shown nothing.
+        sizes: those that the actor may see.
+    """
+    if not may_review(actor, ""):
+        return Evidence.objects.none()
+    unread = Evidence.objects.filter(size__in=sizes.order_by().values("pk"), signer_kind="user")
+    waiting = unread.filter(reviews=None, superseded_by=None).exclude(signer_id=actor.id)
+    return waiting.select_related("size").order_by("pk")
 
 
 def newest_checklist(size: ModelSize, subject: str) -> ChecklistVersion | None:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from release_portal.core.actors import ANONYMOUS, Actor
 from release_portal.core.clock import now
-from release_portal.core.declare import PUBLIC, SIGNED_IN
+from release_portal.core.declare import lets_in
 from release_portal.notices.lookups import unread_count
 from release_portal.pages.signing import terms_banner
 
@@ -34,7 +34,6 @@ NAVIGATION = (
 )
 # Pages below these addresses are reached from elsewhere as well.
 EXACT = ("catalogue", "grants")
-ROLES = "roles: "
 
 
 def page(request: HttpRequest) -> dict[str, Any]:
@@ -70,10 +69,7 @@ def page(request: HttpRequest) -> dict[str, Any]:
 
 def is_open_to(actor: Actor, name: str) -> bool:
     """Return whether the view behind an address lets this actor in, as it declares."""
-    audience: str = resolve(reverse(name)).func.opens_to  # type: ignore[attr-defined]
-    if audience.startswith(ROLES):
-        return actor.is_person and actor.has_role(*audience.removeprefix(ROLES).split(", "))
-    return audience == PUBLIC or (audience == SIGNED_IN and actor.is_person)
+    return lets_in(resolve(reverse(name)).func, actor)
 
 
 def _item(request: HttpRequest, name: str, label: object) -> dict[str, Any]:

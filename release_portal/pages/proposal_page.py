@@ -25,13 +25,13 @@ from release_portal.releases.gates import Assessment, Result
 from release_portal.releases.models import Lock, Proposal, Vote, Waiver
 from release_portal.releases.policy_services import policies_in_force, policy_diff, policy_of
 from release_portal.releases.proposal_lookups import (
+    events_of,
     material_of,
     proposal_subject,
     tally_of,
     votes_visible_to,
 )
 from release_portal.releases.proposal_rules import drift_of
-from release_portal.releases.services import size_subject
 from release_portal.releases.vote_rules import Place, Tally
 from release_portal.releases.votes import UNDER_VOTE
 from release_portal.releases.waivers import facts_of, people_needed_for, waivers_of
@@ -307,19 +307,13 @@ def _policy_changes(case: Case) -> dict[str, Any] | None:
 
 def history_of(proposal: Proposal) -> list[dict[str, Any]]:
     """Return the public events of a proposal, newest first."""
-    return [_told(event) for event in _events(proposal).public().order_by("-seq")]
+    return [_told(event) for event in events_of(proposal).public().order_by("-seq")]
 
 
 def changes_since(proposal: Proposal, version: int) -> list[dict[str, Any]]:
     """Return what happened to a proposal after the version that a form showed."""
-    events = _events(proposal).filter(kind__startswith="proposal.").exclude(kind__in=HIDDEN).order_by("seq")
+    events = events_of(proposal).filter(kind__startswith="proposal.").exclude(kind__in=HIDDEN).order_by("seq")
     return [_told(event) for event in events if event.data.get("version", 0) > version]
-
-
-def _events(proposal: Proposal) -> Any:
-    about = AuditEvent.objects.about(size_subject(proposal.size.slug))
-    own = about.filter(data__proposal=proposal.pk)
-    return own | about.filter(data__checklist=proposal_subject(proposal))
 
 
 def _told(event: AuditEvent) -> dict[str, Any]:

@@ -23,6 +23,11 @@ def open_narrowings(size: ModelSize) -> list[Narrowing]:
     return list(Narrowing.objects.unconfirmed().filter(size=size))
 
 
+def unconfirmed_narrowings() -> QuerySet[Narrowing]:
+    """Return the roll-backs in force that wait for a second person, with their sizes."""
+    return Narrowing.objects.unconfirmed().select_related("size")
+
+
 def unconfirmed_holds() -> QuerySet[Hold]:
     """Return the restrictions in force that wait for a second officer, with their sizes."""
     return Hold.objects.unconfirmed().select_related("size")

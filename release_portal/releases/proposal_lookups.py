@@ -11,6 +11,7 @@ from django.db.models import Count, Prefetch, Q, QuerySet
 
 from model_cards.lookups import latest_card
 from release_portal.accounts.models import RoleAssignment
+from release_portal.audit.models import AuditEvent, AuditEventQuerySet
 from release_portal.core.actors import Actor
 from release_portal.core.decisions import Decision, allow, may_not
 from release_portal.evidence.lookups import newest_checklist
@@ -18,9 +19,29 @@ from release_portal.registry.models import ModelSize, Revision
 from release_portal.releases.assessments import assess_proposal, gate_of
 from release_portal.releases.gates import Assessment
 from release_portal.releases.ladder import stage_of
-from release_portal.releases.models import CommentWindow, ExternalReview, Lock, Narrowing, Proposal, Standing, Vote
-from release_portal.releases.proposal_rules import OPEN, drift_of, is_fast_path_open
-from release_portal.releases.vote_rules import EXTERNAL_REVIEWER, Tally, VoteFacts, tally
+from release_portal.releases.models import (
+    Comment,
+    CommentWindow,
+    ExternalReview,
+    Lock,
+    Narrowing,
+    Proposal,
+    Standing,
+    Vote,
+)
+from release_portal.releases.models.votes import VoteQuerySet
+from release_portal.releases.proposal_rules import IN_REVIEW, OPEN, decide_command, drift_of, is_fast_path_open
+from release_portal.releases.services import size_subject
+from release_portal.releases.vote_rules import (
+    APPROVE,
+    APPROVE_IF,
+    EXTERNAL_REVIEWER,
+    OBJECT,
+    Tally,
+    VoteFacts,
+    may_vote,
+    tally,
+)
 
 
 def proposal_subject(proposal: Proposal) -> str:
@@ -33,12 +54,12 @@ def open_proposal_on(size: ModelSize) -> Proposal | None:
     return Proposal.objects.open().filter(size=size).select_related("policy").first()
 
 
-def standing_votes(lock: Lock | None) -> QuerySet[Vote]:
+def standing_votes(lock: Lock | None) -> VoteQuerySet:
     """Return the votes on a lock that nobody has replaced; who may read them is for `votes_visible_to`."""
     return Vote.objects.standing().filter(lock=lock)
 
 
-def votes_on(proposal: Proposal) -> QuerySet[Vote]:
+def votes_on(proposal: Proposal) -> VoteQuerySet:
     """Return every vote on a proposal, the replaced ones too; who may read them is for `votes_visible_to`."""
     return Vote.objects.filter(lock__proposal=proposal)
 
@@ -120,6 +141,54 @@ def has_deposited(actor: Actor, proposal: Proposal) -> bool:
     """Whether the actor, as an external reviewer of this proposal, has deposited their report."""
     mine = ExternalReview.objects.filter(proposal=proposal, reviewer_id=actor.id if actor.is_person else "")
     return mine.exclude(deposited_at=None).exists()
+
+
+def has_place(actor: Actor, proposal: Proposal) -> bool:
+    """Whether a vote of the actor, in any of their roles, would count now."""
+    if not decide_command("vote", proposal.state, actor, proposal.opened_by_id):
+        return False
+    mine = votes_on(proposal).standing().filter(lock__voided_at=None, person_id=actor.id, answered_at=None)
+    needs, has_voted, deposited = gate_of(proposal).approvals, mine.exists(), has_deposited(actor, proposal)
+    return any(
+        may_vote(actor, role, APPROVE, needs=needs, has_voted=has_voted, has_deposited=deposited)
+        for role in actor.roles
+    )
+
+
+def reports_to_deposit(actor: Actor) -> QuerySet[ExternalReview]:
+    """Return the reports that the actor, as an external reviewer, was asked for and has not deposited."""
+    asked = ExternalReview.objects.filter(reviewer_id=actor.id, deposited_at=None, proposal__state__in=OPEN)
+    return asked.select_related("proposal__size") if actor.is_person else asked.none()
+
+
+def votes_to_answer(proposals: QuerySet[Proposal]) -> QuerySet[Vote]:
+    """Return the objections and conditions that keep proposals in review; who may answer is asked for each.
+
+    Args:
+        proposals: those that whoever asks may see.
+    """
+    in_review = proposals.filter(state=IN_REVIEW).order_by().values("pk")
+    waits = Vote.objects.standing().filter(verdict__in=[OBJECT, APPROVE_IF], answered_at=None, lock__voided_at=None)
+    found = waits.filter(lock__proposal__in=in_review)
+    return found.select_related("lock__proposal__size").order_by("at", "id")
+
+
+def objections_to_answer(proposals: QuerySet[Proposal]) -> QuerySet[Comment]:
+    """Return the objections of readers that nobody answered.
+
+    Args:
+        proposals: those that whoever asks may see.
+    """
+    still_open = proposals.filter(state__in=OPEN).order_by().values("pk")
+    waits = Comment.objects.filter(is_objection=True, answered_at=None, hidden_at=None)
+    return waits.filter(window__proposal__in=still_open).select_related("window__proposal__size").order_by("at", "id")
+
+
+def events_of(proposal: Proposal) -> AuditEventQuerySet:
+    """Return what the record says of a proposal and of its checklist, for whoever may see its size."""
+    about = AuditEvent.objects.about(size_subject(proposal.size.slug))
+    own = about.filter(data__proposal=proposal.pk)
+    return own | about.filter(data__checklist=proposal_subject(proposal))
 
 
 def votes_visible_to(actor: Actor, proposal: Proposal) -> Decision:

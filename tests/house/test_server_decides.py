@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from release_portal.access.lookups import decisions_for
 from release_portal.access.policy import Action
 from release_portal.accounts.roles import Role
 from release_portal.releases.ladder import LADDER as STAGES
-from tests.house.code import ROOT, sources, tree
+from tests.house.code import ROOT, dotted, sources, tree
 from tests.world import World
 
 SCRIPT = Path(settings.BASE_DIR) / "release_portal" / "pages" / "static" / "portal" / "portal.js"
@@ -54,28 +55,60 @@ def test_T38_the_page_shows_the_decision_of_the_server(
     assert f'data-code="{decision.code}"' in page
 
 
-# --- Views ask lookups ----------------------------------------------------------------------------------------------
+# --- Interfaces ask lookups ------------------------------------------------------------------------------------------
 
-VIEWS = ("release_portal/pages/views/", "release_portal/api/views/")
-
-
-def queries_in(module: ast.AST) -> list[int]:
-    """The lines that reach for a table by themselves."""
-    return sorted(
-        node.lineno for node in ast.walk(module) if isinstance(node, ast.Attribute) and node.attr == "objects"
-    )
+INTERFACES = ("pages", "api", "openai_api")
 
 
-def test_no_view_queries_a_table_by_itself() -> None:
-    """What a view shows comes from a lookup that knows who asks: a number in an address is never enough.
+def queries_in(module: ast.AST, room: str) -> list[int]:
+    """The lines that reach for a table of another room; what a room keeps for itself is told by its import."""
+    own = {
+        name.asname or name.name
+        for node in ast.walk(module)
+        if isinstance(node, ast.ImportFrom) and node.module == f"release_portal.{room}.models"
+        for name in node.names
+    }
+    return [node.lineno for node in _reading(module, "objects") if dotted(node.value) not in own]
 
-    Failed on three commands that fetched a hold, a roll-back and a partner's report by number before anybody asked who.
+
+def roles_asked_in(module: ast.AST) -> list[int]:
+    """The lines that decide by a role themselves."""
+    return [node.lineno for node in _reading(module, "has_role")]
+
+
+def _reading(module: ast.AST, name: str) -> list[ast.Attribute]:
+    found = [node for node in ast.walk(module) if isinstance(node, ast.Attribute) and node.attr == name]
+    return sorted(found, key=lambda node: node.lineno)
+
+
+@cache
+def files_of(room: str) -> tuple[Path, ...]:
+    """Every file of an interface."""
+    return tuple(path for path in sources() if path.is_relative_to(ROOT / "release_portal" / room))
+
+
+@pytest.mark.parametrize("room", INTERFACES)
+def test_no_interface_queries_a_table_by_itself(room: str) -> None:
+    """What it shows comes from a lookup that knows who asks: a number in an address is never enough.
+
+    Failed on three commands that fetched a hold, a roll-back and a partner's report by number before anybody asked
+    who; and on three files beside the views that queried for the home page, the banner and a proposal's history.
     """
-    views = [path for path in sources() if path.relative_to(ROOT).as_posix().startswith(VIEWS)]
-    assert len(views) > 30, "the search finds the views"
-    found = {path.relative_to(ROOT).as_posix(): lines for path in views if (lines := queries_in(tree(path)))}
+    assert len(files_of(room)) > 5, "the search finds the files"
+    found = {path.name: lines for path in files_of(room) if (lines := queries_in(tree(path), room))}
     assert found == {}, "move these into a lookups.py that filters by the actor"
 
 
-def test_the_look_at_the_views_sees_what_it_looks_for() -> None:
-    assert queries_in(ast.parse("a = 1\nhold = Hold.objects.filter(pk=pk).first()")) == [2]
+@pytest.mark.parametrize("room", INTERFACES)
+def test_no_interface_asks_for_a_role_by_itself(room: str) -> None:
+    """Failed on the menu, which read the roles that its views declare."""
+    found = {path.name: lines for path in files_of(room) if (lines := roles_asked_in(tree(path)))}
+    assert found == {}, "ask the rule, a lookup, or the view's own guard"
+
+
+def test_the_look_at_the_interfaces_sees_what_it_looks_for() -> None:
+    foreign = "from release_portal.releases.models import Hold\nhold = Hold.objects.filter(pk=pk).first()"
+    assert queries_in(ast.parse(foreign), "api") == [2]
+    assert queries_in(ast.parse("from release_portal.api.models import Hold\nHold.objects.first()"), "api") == []
+    assert queries_in(ast.parse("from release_portal.api.models import Hold\nHold.objects.first()"), "pages") == [2]
+    assert roles_asked_in(ast.parse("a = 1\nshown = actor.has_role('board')")) == [2]

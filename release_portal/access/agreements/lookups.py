@@ -6,8 +6,10 @@ from datetime import datetime
 
 from django.db.models import QuerySet
 
-from release_portal.access.agreements.rules import EDITORS
-from release_portal.access.models import AgreementDraft, AgreementVersion
+from release_portal.access.agreements.rules import EDITORS, SignatureFacts, Standing
+from release_portal.access.agreements.signatures import signature_of
+from release_portal.access.grant_rules import GRANT
+from release_portal.access.models import AgreementDraft, AgreementVersion, Grant
 from release_portal.core.actors import Actor
 from release_portal.core.errors import NotFound
 
@@ -46,6 +48,15 @@ def version_in_force(at: datetime) -> AgreementVersion | None:
 def published_versions(at: datetime) -> QuerySet[AgreementVersion]:
     """Return every version that is or was in force, newest first, without its text."""
     return AgreementVersion.objects.in_effect(at).defer("text")
+
+
+def signature_to_renew(actor: Actor, *, at: datetime) -> SignatureFacts | None:
+    """Return how the signature of somebody stands whose running grants wait for a new one; None for everybody else."""
+    live = GRANT.command("surrender").sources
+    if not actor.is_person or not Grant.objects.held_by(actor.id).filter(state__in=live, ends_at__gt=at).exists():
+        return None
+    facts = signature_of(actor.account_id, at)
+    return facts if facts.standing in (Standing.STALE, Standing.LAPSED) else None
 
 
 def _may(actor: Actor) -> bool:
