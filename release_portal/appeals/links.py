@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -11,14 +9,8 @@ from django.conf import settings
 
 from release_portal.accounts.models import User
 from release_portal.appeals.models import AppealLink
+from release_portal.core.link_tokens import digest_of, new_token
 from release_portal.notices.services import notify
-
-BYTES = 32
-
-
-def digest_of(token: str) -> str:
-    """Return what is stored of a token."""
-    return hashlib.sha256(token[:200].encode()).hexdigest()
 
 
 def notify_with_appeal(
@@ -34,7 +26,7 @@ def notify_with_appeal(
         at: the time of the decision.
         path: page on which the recipient reads of it.
     """
-    token = secrets.token_urlsafe(BYTES)
+    token = new_token()
     link = f"To appeal without signing in, within six months: {settings.PUBLIC_URL}/appeals/link/{token}/"
     notice = notify(recipient, kind, context, at=at, path=path, mail_only=link)
     AppealLink.objects.create(subject=subject, account=recipient, digest=digest_of(token), notice=notice, created_at=at)

@@ -8,11 +8,11 @@ from release_portal.accounts.actors import actor_of
 from release_portal.accounts.models import User
 from release_portal.appeals import rules
 from release_portal.appeals.handlers import Appealable, decisions_about, find_decision
-from release_portal.appeals.links import digest_of
 from release_portal.appeals.models import Appeal, AppealLink, AppealQuerySet
 from release_portal.core.actors import Actor
 from release_portal.core.decisions import Decision, not_now
 from release_portal.core.errors import NotFound
+from release_portal.core.link_tokens import digest_of
 from release_portal.notices.models import MailOut, Notice
 
 

@@ -152,19 +152,17 @@ import json
 from datetime import timedelta
 from release_portal.access.agreements.drafts import Wording, write_draft
 from release_portal.access.agreements.services import sign_agreement
-from release_portal.access.attestations import links
 from release_portal.access.attestations.rules import ANSWER_TIME
 from release_portal.access.models import AgreementVersion, Application, Attestation, Grant, Seat
-from release_portal.access.people import links as people_links
 from release_portal.access.programmes.programme_files import preset
 from release_portal.accounts.models import User
-from release_portal.appeals.links import digest_of
 from release_portal.appeals.models import AppealLink
 from release_portal.appeals.services import file_appeal
 from release_portal.misuse.models import MisuseReport
 from release_portal.moves.recalls import open_recall
 from release_portal.accounts.actors import actor_of
 from release_portal.core.clock import now
+from release_portal.core.link_tokens import digest_of
 from release_portal.registry.models import ModelFamily, ModelSize
 from release_portal.releases.consultations import open_window
 from release_portal.releases.external_reviews import invite_reviewer
@@ -191,7 +189,7 @@ filed = Application.objects.filter(applicant__username="finn", state="submitted"
 Attestation.objects.create(
     application=filed, kind="institution", state="opened", name="Otto Officer", mail="otto@institute.example",
     mailbox="otto@institute.example", domain="institute.example", named_at=now(), asked_at=now(), mailed_at=now(),
-    expires_at=now() + ANSWER_TIME, link_digest=links.digest_of("a-link-to-vouch"),
+    expires_at=now() + ANSWER_TIME, link_digest=digest_of("a-link-to-vouch"),
 )
 wording = Wording("Other terms, for this test.", now() + timedelta(days=9), True, "They changed.")
 draft = write_draft(actor_of(User.objects.get(username="ivy")), wording, at=now())
@@ -202,7 +200,7 @@ seated = {"grant": team, "invited_by_name": "cleo", "invited_at": now(), "ends_a
 seat = Seat.objects.create(
     mail=SEATED.email, person=SEATED, signature=signed, affiliation="x", state="joined", joined_at=now(), **seated
 )
-Seat.objects.create(mail="new@institute.example", link_digest=people_links.digest_of("a-link-to-join"), **seated)
+Seat.objects.create(mail="new@institute.example", link_digest=digest_of("a-link-to-join"), **seated)
 print(json.dumps({
     "draft": draft.pk,
     "own_draft": Application.objects.filter(applicant__username="kim", state="draft").latest("created_at").pk,

@@ -19,7 +19,6 @@ from release_portal.access.revocations import propose_revocation, revocation_sub
 from release_portal.access.services import expire_grants, lapse_suspensions, lift_suspension
 from release_portal.accounts.services import give_role
 from release_portal.appeals import rules
-from release_portal.appeals.links import digest_of
 from release_portal.appeals.lookups import (
     appeal_to_decide,
     appeals_to_decide,
@@ -43,6 +42,7 @@ from release_portal.appeals.services import (
 from release_portal.audit.models import AuditEvent
 from release_portal.core.actors import system_actor
 from release_portal.core.errors import InvalidInput, NotAllowed, NotFound, NotNow, PortalError, StaleVersion
+from release_portal.core.link_tokens import digest_of
 from release_portal.epochs.services import grant_key, numbers_of
 from release_portal.notices.models import MailOut, Notice
 from release_portal.notices.services import send_due_mail

@@ -27,7 +27,6 @@ from release_portal.access.people.ends import (
 )
 from release_portal.access.people.invitations import invite_to_application, invite_to_grant
 from release_portal.access.people.joining import decide_joining, join_by_link
-from release_portal.access.people.links import digest_of
 from release_portal.access.people.lookups import own_seat, own_seats, seat_by_link, seat_in, team_of_grant
 from release_portal.access.people.seat_rules import INVITATION, MOST_A_DAY, MOST_NAMED
 from release_portal.access.people.suspensions import (
@@ -48,6 +47,7 @@ from release_portal.appeals.lookups import decision_to_appeal, may_appeal
 from release_portal.audit.models import AuditEvent
 from release_portal.core.actors import ANONYMOUS, system_actor
 from release_portal.core.errors import InvalidInput, NotAllowed, NotFound, NotNow, PortalError, StaleVersion, TooMuch
+from release_portal.core.link_tokens import digest_of
 from release_portal.epochs.services import grant_key, numbers_of, seat_key
 from release_portal.jobs.models import Job, Receipt
 from release_portal.jobs.services import JobRequest, submit_job

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 from datetime import datetime
 
 from django.conf import settings
 
 from release_portal.access.attestations.rules import LABELS
 from release_portal.access.models import Attestation
+from release_portal.core.link_tokens import digest_of, new_token
 from release_portal.notices.services import mail_outsider
-
-BYTES = 32
-
-
-def digest_of(token: str) -> str:
-    """Return what is stored of a token."""
-    return hashlib.sha256(token[:200].encode()).hexdigest()
 
 
 def mail_link(attestation: Attestation, kind: str, *, at: datetime) -> None:
@@ -29,7 +21,7 @@ def mail_link(attestation: Attestation, kind: str, *, at: datetime) -> None:
         at: the time of the act.
     """
     assert attestation.expires_at is not None
-    token = secrets.token_urlsafe(BYTES)
+    token = new_token()
     context = {
         "applicant": attestation.application.applicant.name,
         "size": attestation.application.size.name,

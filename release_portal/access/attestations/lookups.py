@@ -7,11 +7,11 @@ from datetime import datetime
 from django.db.models import QuerySet
 
 from release_portal.access.application_lookups import own_application
-from release_portal.access.attestations.links import digest_of
 from release_portal.access.models import Attestation
 from release_portal.core.actors import Actor
 from release_portal.core.decisions import may_not
 from release_portal.core.errors import NotFound, error_of
+from release_portal.core.link_tokens import digest_of
 
 
 def own_attestations(actor: Actor, application_id: str) -> QuerySet[Attestation]:

@@ -13,7 +13,7 @@ from release_portal.access.models.people import SeatQuerySet
 from release_portal.access.people import seat_rules
 from release_portal.access.people.cohort_rules import RUNNING, decide_invite
 from release_portal.access.people.ends import SWEEPER, expire
-from release_portal.access.people.links import digest_of, mail_invitation, new_token
+from release_portal.access.people.links import mail_invitation
 from release_portal.access.people.records import check, record_seat
 from release_portal.access.people.seat_rules import INVITED, SEAT
 from release_portal.access.people.teams import Team, relations_to_team
@@ -21,6 +21,7 @@ from release_portal.accounts.models import User
 from release_portal.core.actors import Actor
 from release_portal.core.decisions import Decision
 from release_portal.core.errors import InvalidInput, NotNow
+from release_portal.core.link_tokens import digest_of, new_token
 
 FIELD = "mails"
 

@@ -2,26 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 from datetime import datetime
 
 from django.conf import settings
 
 from release_portal.access.models import Seat
 from release_portal.notices.services import mail_outsider
-
-BYTES = 32
-
-
-def digest_of(token: str) -> str:
-    """Return what is stored of a token."""
-    return hashlib.sha256(token[:200].encode()).hexdigest()
-
-
-def new_token() -> str:
-    """Return a token that nobody can guess."""
-    return secrets.token_urlsafe(BYTES)
 
 
 def mail_invitation(seat: Seat, token: str, *, purpose: str, at: datetime) -> None:

@@ -13,13 +13,13 @@ from release_portal.access.lookups import grant_for
 from release_portal.access.models import Seat
 from release_portal.access.models.people import SeatQuerySet
 from release_portal.access.people.cohort_rules import RUNNING
-from release_portal.access.people.links import digest_of
 from release_portal.access.people.seat_rules import INVITED, SEAT, decide_leaving
 from release_portal.access.people.teams import Team, relations_to_seat, relations_to_team, team_of
 from release_portal.accounts.roles import STAFF_ROLES
 from release_portal.core.actors import Actor
 from release_portal.core.decisions import Decision
 from release_portal.core.errors import NotFound
+from release_portal.core.link_tokens import digest_of
 
 
 def team_of_application(actor: Actor, application_id: str) -> Team:
