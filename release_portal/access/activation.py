@@ -13,10 +13,11 @@ from release_portal.access.applications import application_subject, locked, set_
 from release_portal.access.models import Application, Grant, TermsOffer
 from release_portal.access.offers import accept, check_digest
 from release_portal.access.people.opening import open_team
+from release_portal.access.programmes.applying import still_eligible
 from release_portal.access.reviews import check_conditions, check_stage, give, tell_approved
 from release_portal.audit.services import record
 from release_portal.core.actors import Actor, system_actor
-from release_portal.core.errors import NotNow
+from release_portal.core.errors import NotNow, error_of
 
 # People approved and the applicant accepts; what follows from both is carried out under this name.
 ACTIVATION = system_actor("activation")
@@ -39,6 +40,7 @@ def accept_terms(actor: Actor, application_id: str, digest: str, *, expected_ver
     conditions = offer.conditions()
     check_stage(application)
     check_conditions(application, conditions, at)
+    _check_eligible(application, at)
     _check_signature(application, at)
     grant = give(ACTIVATION, application, conditions, at)
     accept(actor, offer, grant, at=at, application=application)
@@ -49,6 +51,12 @@ def accept_terms(actor: Actor, application_id: str, digest: str, *, expected_ver
     record("application.activated", actor=actor, subject=application_subject(application), at=at, data=data)
     tell_approved(application, grant, conditions, at)
     return grant
+
+
+def _check_eligible(application: Application, at: datetime) -> None:
+    decision = still_eligible("accept terms", application, at)
+    if not decision:
+        raise error_of(decision)
 
 
 def _check_signature(application: Application, at: datetime) -> None:

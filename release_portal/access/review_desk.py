@@ -16,6 +16,7 @@ from release_portal.access.attestations.facts import is_attester, mailboxes_of, 
 from release_portal.access.barring import barred_from
 from release_portal.access.models import Application, ReviewVote, Seat
 from release_portal.access.policy import GRANT_FUNCTIONS, TABLE, Audience
+from release_portal.access.programmes.applying import still_eligible
 from release_portal.access.programmes.services import programme_facing
 from release_portal.access.questions.fields import content_of
 from release_portal.access.review_rules import Interests, Lease
@@ -172,6 +173,14 @@ def review_decision(
         needs, vouchers = needs_of(application, tier), vouchers_of(application, at)
         answers.append(attestation_rules.enough(name, needs, vouchers, at))
     return next((one for one in answers if not one.allowed), answers[-1])
+
+
+def command_decision(
+    name: str, application: Application, desk: Desk, at: datetime, *, has_reason: bool = False
+) -> Decision:
+    """Decide as `review_decision`; to approve, the programme's rules must hold now too, which asks more queries."""
+    decision = review_decision(name, application, desk, at, has_reason=has_reason)
+    return still_eligible(name, application, at) if decision and name == "approve" else decision
 
 
 def place_in_queue(application: Application) -> int:

@@ -44,10 +44,10 @@ from release_portal.access.questions.rules import WHOLE
 from release_portal.access.questions.services import asked_text, write_questions
 from release_portal.access.refusals import REASONS
 from release_portal.access.review_desk import (
+    command_decision,
     counted,
     desk_of,
     largest_open,
-    review_decision,
     risk_facing,
     step_of,
     voices,
@@ -119,7 +119,8 @@ def approve_application(
         note: sentence for the applicant.
 
     Raises:
-        NotNow: the size no longer takes applications, or the grant to renew is suspended.
+        NotNow: the size no longer takes applications, the grant to renew is suspended, or a rule of the programme
+            does not hold any more.
         InvalidInput: the conditions are wider than what was asked for.
     """
     application = _locked(actor, "approve", application_id, expected_version, at)
@@ -274,7 +275,7 @@ def _by(actor: Actor, application: Application) -> str:
 
 def _locked(actor: Actor, command: str, application_id: str, expected_version: int, at: datetime) -> Application:
     application = locked_row(application_id)
-    decision = review_decision(command, application, desk_of(actor), at)
+    decision = command_decision(command, application, desk_of(actor), at)
     if not decision:
         raise error_of(decision)
     check_version(application, expected_version)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -10,8 +11,9 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from release_portal.access.application_rules import Answers
+from release_portal.access.application_rules import OURS, Answers
 from release_portal.access.models import Application
+from release_portal.access.programmes.applying import trace_now
 from release_portal.access.programmes.form_rules import new_questions, readable_by, shown_answer
 from release_portal.access.programmes.previews import own_preview
 from release_portal.access.programmes.programme_changes import step_words
@@ -69,6 +71,12 @@ def stored_checks(application: Application) -> dict[str, Any]:
     trace = application.traces.select_related("programme").first()
     rows = [check_row(**line) for line in trace.lines] if trace else []
     return {"trace": trace, "checks": rows}
+
+
+def checks_now(application: Application, at: datetime) -> dict[str, Any]:
+    """Return what the rules say at this moment of an application that waits for a decision; nothing for others."""
+    lines = trace_now(application, at).lines if application.state in OURS else ()
+    return {"checks_now": [check_row(**asdict(line)) for line in lines]}
 
 
 def answered(application: Application, roles: Iterable[str]) -> list[dict[str, Any]]:

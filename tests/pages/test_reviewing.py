@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from django.urls import reverse
 
 from release_portal.access.models import Advice, AgreementVersion, Application, Grant
+from release_portal.access.programmes.programme_files import preset
 from release_portal.ops.demo import DEMO
 from release_portal.ops.demo_applications import write_agreement
 from tests.services.applying import submit
@@ -136,3 +138,19 @@ def test_the_tier_is_shown_as_lines_to_the_applicant_too(client_of: ClientOf, wo
     assert "Generation is asked for: new text comes into being." in page
     assert "Who acts next an access lead" in page
     assert "People who must agree 1" in page
+
+
+def test_a_reviewer_reads_which_rule_does_not_hold_any_more_in_place_of_the_approval(
+    client_of: ClientOf, world: World, at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ivy, sent = client_of("ivy"), submit(world, "finn", at)
+    review = reverse("review", args=[sent.pk])
+    assert "Approve and give the grant" in shown(ivy.get(review))
+    strict = replace(preset("research"), eligibility={**preset("research").eligibility, "mail_confirmed": "refuse"})
+    monkeypatch.setattr("release_portal.access.programmes.applying.programme_facing", lambda _application: strict)
+    page = shown(ivy.get(review))
+    assert "A rule of the programme does not hold now." in page
+    assert "Nobody has confirmed yet that your mail address is yours." in page
+    assert "Checks now: an approval rests on these" in page
+    assert "Approve and give the grant" not in page
+    assert send(ivy, sent, "approve", **approval(sent)).status_code == 409

@@ -11,10 +11,12 @@ from allauth.account.models import EmailAddress
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 
+from release_portal.access.activation import accept_terms
 from release_portal.access.application_rules import Answers, end_of
 from release_portal.access.applications import save_application, submit_application, withdraw_application
 from release_portal.access.completeness import missing_from
 from release_portal.access.conditions import USUAL
+from release_portal.access.extra_terms import Term
 from release_portal.access.lookups import size_for
 from release_portal.access.models import (
     AgreementVersion,
@@ -23,6 +25,7 @@ from release_portal.access.models import (
     Grant,
     ProgrammePublication,
     ProgrammeVersion,
+    TermsOffer,
 )
 from release_portal.access.policy import Action
 from release_portal.access.programmes import duties
@@ -37,6 +40,7 @@ from release_portal.access.programmes.services import (
     store_programme,
     stored_programme,
 )
+from release_portal.access.queue.batch import Item, Order, preview_batch
 from release_portal.access.reviews import approve_application, ask_applicant, refuse_application
 from release_portal.audit.models import AuditEvent
 from release_portal.core.actors import Actor
@@ -373,6 +377,69 @@ def test_overdue_duties_stand_in_the_way_where_the_programme_says_so(
     with pytest.raises(NotNow, match="2 duties are overdue"):
         submit(world, "finn", at)
     assert submit(world, "lou", at).state == "submitted"
+
+
+@pytest.fixture
+def overdue(world: World, at: datetime, monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """A programme that refuses whoever has a duty overdue; who is put into the set has one."""
+    who: set[str] = set()
+    monkeypatch.setattr(duties, "_COUNTERS", {})
+    duties.register("tests", lambda user, _at: int(user.username in who))
+    publish(world, changed("duties_done: person", "duties_done: refuse"), at)
+    return who
+
+
+def test_what_made_an_applicant_eligible_must_still_hold_when_access_is_decided(
+    world: World, at: datetime, overdue: set[str]
+) -> None:
+    sent, ivy = submit(world, "finn", at), world.actor("ivy")
+    overdue.add("finn")
+    with pytest.raises(NotNow, match="1 duty is overdue") as caught:
+        approve_application(ivy, sent.pk, conditions(sent), expected_version=sent.version, at=at)
+    assert caught.value.code == "not_eligible"
+    assert "Hand in what is overdue" in caught.value.change
+    assert not Grant.objects.filter(holder=world.people["finn"]).exists()
+    overdue.clear()
+    assert approve_application(ivy, sent.pk, conditions(sent), expected_version=sent.version, at=at)
+
+
+def test_who_is_no_longer_eligible_can_still_be_asked_and_refused(
+    world: World, at: datetime, overdue: set[str]
+) -> None:
+    asked, refused = submit(world, "finn", at), submit(world, "lou", at)
+    overdue.update(("finn", "lou"))
+    ivy = world.actor("ivy")
+    back = ask_applicant(ivy, asked.pk, question="Why?", expected_version=asked.version, at=at)
+    assert back.state == "needs_info"
+    given: dict[str, Any] = {"code": "purpose_unclear", "text": "No.", "expected_version": refused.version, "at": at}
+    assert refuse_application(ivy, refused.pk, **given).state == "refused"
+
+
+def test_the_preview_of_a_batch_names_the_rule_that_does_not_hold_any_more(
+    world: World, at: datetime, overdue: set[str]
+) -> None:
+    sent = [submit(world, name, at) for name in ("finn", "lou")]
+    overdue.add("lou")
+    items = [Item(one.pk, one.version) for one in sent]
+    well, badly = preview_batch(world.actor("ivy"), items, Order("approve"), at=at)
+    assert well.is_done
+    assert badly.error is not None
+    assert (badly.error.status, badly.error.code) == (409, "not_eligible")
+
+
+def test_terms_are_not_accepted_by_somebody_who_is_no_longer_eligible(
+    world: World, at: datetime, overdue: set[str]
+) -> None:
+    sent = submit(world, "finn", at)
+    given = conditions(sent, terms=(Term("Q02"),))
+    approve_application(world.actor("ivy"), sent.pk, given, expected_version=sent.version, at=at)
+    digest, finn = TermsOffer.objects.get(application=sent).digest, world.actor("finn")
+    overdue.add("finn")
+    version = Application.objects.get(pk=sent.pk).version
+    with pytest.raises(NotNow, match="does not hold now"):
+        accept_terms(finn, sent.pk, digest, expected_version=version, at=at)
+    overdue.clear()
+    assert accept_terms(finn, sent.pk, digest, expected_version=version, at=at)
 
 
 def test_who_holds_a_grant_for_the_size_is_looked_at_unless_it_is_a_renewal(world: World, at: datetime) -> None:

@@ -25,6 +25,7 @@ from release_portal.access.programmes.services import bound, form_of, programme_
 from release_portal.access.programmes.slots import attached_keys
 from release_portal.accounts.mail import is_mail_confirmed
 from release_portal.accounts.models import User
+from release_portal.core.decisions import Decision, allow, not_now
 from release_portal.core.errors import InvalidInput, NotNow
 from release_portal.registry.models import ModelSize
 
@@ -94,14 +95,13 @@ def hand_in(application: Application, at: datetime) -> EligibilityTrace:
     Raises:
         NotNow: a rule stands in the way; the error says which, and what would change it.
     """
-    programme, answers = programme_facing(application), application.answers()
-    renews = application.renews_id or ""
-    trace = preview(application.applicant, application.size, answers, programme, at, renews=renews)
+    trace = trace_now(application, at)
     if trace.outcome == NOT_ELIGIBLE:
         line = trace.failing[0]
         rule = f"programme {trace.programme}: {line.code}"
         raise NotNow(line.reason, code="not_eligible", field=_FIELDS.get(line.code, ""), rule=rule, change=line.change)
-    application.form_answers = sent_answers(programme, answers)
+    programme = programme_facing(application)
+    application.form_answers = sent_answers(programme, application.answers())
     return EligibilityTrace.objects.create(
         application=application,
         programme_id=programme.digest,
@@ -110,6 +110,24 @@ def hand_in(application: Application, at: datetime) -> EligibilityTrace:
         lines=trace.stored(),
         at=at,
     )
+
+
+def trace_now(application: Application, at: datetime) -> Trace:
+    """Return what the rules of the pinned programme say now, whatever they said when it was handed in."""
+    programme, renews = programme_facing(application), application.renews_id or ""
+    return preview(application.applicant, application.size, application.answers(), programme, at, renews=renews)
+
+
+def still_eligible(name: str, application: Application, at: datetime) -> Decision:
+    """Decide whether the rules of the pinned programme let somebody be given access now."""
+    trace = trace_now(application, at)
+    rule = f"application: {name}, programme {trace.programme}"
+    if trace.outcome != NOT_ELIGIBLE:
+        return allow("eligible", "No rule of the programme stands in the way.", rule)
+    found = " ".join(one.reason for one in trace.failing)
+    changes = " ".join(one.change for one in trace.failing)
+    reason = f"A rule of the programme does not hold now. The applicant reads: {found}"
+    return not_now("not_eligible", reason, rule, f"Ask the applicant, who reads: {changes} Or refuse.")
 
 
 # --- What reviewers are offered --------------------------------------------------------------------------------------

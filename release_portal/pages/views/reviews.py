@@ -26,7 +26,7 @@ from release_portal.access.lookups import grants_for
 from release_portal.access.models import Application
 from release_portal.access.pausing import pauses_on
 from release_portal.access.refusals import REASONS
-from release_portal.access.review_desk import Desk, desk_of, lease_on, review_decision, risk_facing, step_of
+from release_portal.access.review_desk import Desk, command_decision, desk_of, lease_on, risk_facing, step_of
 from release_portal.access.review_notes import advise, claim_application
 from release_portal.access.reviews import approve_application, ask_applicant, refuse_application
 from release_portal.accounts.looks import note_look
@@ -39,7 +39,7 @@ from release_portal.core.declare import roles
 from release_portal.core.errors import NotFound, PortalError, error_of
 from release_portal.core.http import PortalRequest
 from release_portal.pages import showing
-from release_portal.pages.application_form import programme_facts
+from release_portal.pages.application_form import checks_now, programme_facts
 from release_portal.pages.applying import row_of
 from release_portal.pages.attaching import files_shown
 from release_portal.pages.attesting import attesters_to_review
@@ -143,7 +143,7 @@ def _refused(
 
 def _decisions(shown: Application, desk: Desk, at: datetime) -> dict[str, Decision]:
     """Another's lease can be taken with a reason, so the form to claim is offered all the same."""
-    return {name: review_decision(name, shown, desk, at, has_reason=name == "claim") for name in COMMANDS}
+    return {name: command_decision(name, shown, desk, at, has_reason=name == "claim") for name in COMMANDS}
 
 
 def _review_page(
@@ -165,6 +165,7 @@ def _review_page(
         },
         "closed": next((decisions[name] for name in DECIDING if not decisions[name]), None),
         "files": files_shown(actor, shown),
+        **checks_now(shown, at),
         "risk": risk,
         "team": reviewed(shown, at),
         "takes_two": needs_two(shown.state, risk.tier, step_of(shown, risk.tier).people),
