@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -50,6 +51,12 @@ def engagement_in_force(grant: Grant, at: datetime) -> Engagement | None:
 def waiting_engagement(grant: Grant, at: datetime) -> Engagement | None:
     """Return the rules that wait for a second person."""
     return grant.engagements.standing(at).filter(confirmed_at=None).first()
+
+
+def engagements_of(grant_ids: Iterable[str]) -> list[Engagement]:
+    """Return the rules on which two people agreed for any of these grants, those that ended too, the newest first."""
+    agreed = Engagement.objects.agreed().filter(grant_id__in=list(grant_ids))
+    return list(agreed.select_related("grant__holder"))
 
 
 def verdict_on(grant: Grant, act: Act) -> Verdict | None:

@@ -138,7 +138,8 @@ def _engagement(actor: Actor, shown: Grant, bound: Bound, at: datetime) -> dict[
         row = _shown(kind, "engagement", name, shown, bound, **_first(shown, name))
         rows.append({**row, "decision": None if decision or row["is_bound"] else decision})
     holds, waits = engagement_in_force(shown, at), waiting_engagement(shown, at)
-    return {"in_force": _rules(holds), "waiting": _rules(waits), "forms": rows}
+    in_force, waiting = (rules_shown(one) if one else None for one in (holds, waits))
+    return {"in_force": in_force, "waiting": waiting, "forms": rows}
 
 
 def _names(shown: Grant, who: frozenset[str]) -> set[str]:
@@ -152,9 +153,8 @@ def _first(shown: Grant, name: str) -> dict[str, Any]:
     return {"sizes": sizes_of(shown), "initial": initial}
 
 
-def _rules(engagement: Engagement | None) -> dict[str, Any] | None:
-    if engagement is None:
-        return None
+def rules_shown(engagement: Engagement) -> dict[str, Any]:
+    """Return rules of engagement clause by clause."""
     values = (
         ", ".join(engagement.targets), ", ".join(engagement.categories), f"{engagement.tokens_per_day:,}",
         engagement.keep_inside, f"{engagement.ends_at:%d %B %Y, %H:%M UTC}",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from django.urls import reverse
 
+from release_portal.access.engagements import Rules, agree_to_engagement, end_engagement, write_engagement
 from release_portal.access.models import Grant
 from release_portal.misuse.filing import FILINGS_A_DAY, LONGEST_TEXT, Filing, file_report
 from release_portal.misuse.models import MisuseReport
@@ -17,6 +19,7 @@ from release_portal.releases.models import Hold
 from tests.services.test_misuse import SERVED_TEXT, served
 from tests.world import SERVED, World
 
+DAY = timedelta(days=1)
 Clients = Callable[[str], Any]
 HTML = "<script>alert(1)</script><b>bold</b>\"'&"
 FORM = {"what": "A shop posts machine-made reviews.", "evidence": "Five stars!", "contact": "", "link": ""}
@@ -100,6 +103,49 @@ def test_from_filing_to_outcome_a_report_leads_to_the_suspension_of_the_matched_
         "Thank you, we found it.",
     ):
         assert text in told
+
+
+def engage(world: World, at: datetime) -> None:
+    """Cleo's study of fraud is agreed on by two people."""
+    rules = Rules((SERVED,), ("FRAUD",), 1_000, "Our own server.", at + 20 * DAY)
+    write_engagement(world.actor("ivy"), world.grants["cleo"].pk, rules, at=at - DAY)
+    agree_to_engagement(world.actor("ben"), world.grants["cleo"].pk, at=at - DAY)
+
+
+def test_T44_the_desk_reads_who_works_under_rules_of_engagement_with_which_scope_until_when(
+    world: World, client_of: Clients, at: datetime
+) -> None:
+    engage(world, at)
+    job, ben = served(world), client_of("ben")
+    file(client_of("anonymous"), evidence=SERVED_TEXT)
+    page = page_of(ben)
+    assert f"{world.people['cleo'].name} works under rules of engagement" in page
+    for text in (job.pk, SERVED, "FRAUD", "1,000", "Our own server.", f"{at + 20 * DAY:%d %B %Y}"):
+        assert text in page
+    assert "They held when these matched generations were made" in page
+    assert "is for you to judge" in page
+    accept(ben)
+    assert "suspend" in page_of(ben).lower(), "nothing is taken from the desk by it"
+
+
+def test_rules_that_ended_before_the_text_was_made_are_not_shown(
+    world: World, client_of: Clients, at: datetime
+) -> None:
+    engage(world, at)
+    end_engagement(world.actor("ben"), world.grants["cleo"].pk, reason="Over.", at=at - DAY / 2)
+    served(world)
+    file(client_of("anonymous"), evidence=SERVED_TEXT)
+    assert "rules of engagement" not in page_of(client_of("ben"))
+
+
+def test_an_officer_who_names_a_grant_reads_its_rules_beside_it(world: World, client_of: Clients, at: datetime) -> None:
+    engage(world, at)
+    file(client_of("anonymous"), evidence="Nothing of ours.")
+    ben, address = client_of("ben"), reverse("report-triage", args=[newest().pk])
+    assert "rules of engagement" not in page_of(ben)
+    page = ben.get(address, {"grant": world.grants["cleo"].pk}).content.decode()
+    assert "No matched generation was made while they held." in page
+    assert ben.get(address, {"grant": "g-none"}).status_code == 404
 
 
 @pytest.mark.parametrize(("kind", "mark"), [("hold_size", "Held"), ("stop_size", "Restricted R5")])

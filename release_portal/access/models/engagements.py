@@ -17,8 +17,12 @@ class EngagementQuerySet(models.QuerySet["Engagement"]):
 
     def in_force(self, at: datetime) -> Self:
         """Those that two people agreed on and that have not ended."""
-        confirmed = self.exclude(confirmed_at=None).filter(starts_at__lte=at, ends_at__gt=at)
+        confirmed = self.agreed().filter(starts_at__lte=at, ends_at__gt=at)
         return confirmed.filter(Q(ended_at=None) | Q(ended_at__gt=at))
+
+    def agreed(self) -> Self:
+        """Those on which two people agreed, also when they have ended."""
+        return self.exclude(confirmed_at=None)
 
     def standing(self, at: datetime) -> Self:
         """Those that are not over, agreed on or waiting for the second person."""
@@ -63,6 +67,11 @@ class Engagement(models.Model):
 
     def __str__(self) -> str:
         return f"rules of engagement of {self.grant_id}"
+
+    def held_at(self, at: datetime) -> bool:
+        """Whether two people had agreed by then and it was not over; what came later changes nothing of that."""
+        is_over = at >= self.ends_at or (self.ended_at is not None and at >= self.ended_at)
+        return self.confirmed_at is not None and self.starts_at <= at and not is_over
 
     def facts(self) -> EngagementFacts:
         """Return what the rule needs to know."""

@@ -19,6 +19,7 @@ from release_portal.core.declare import roles
 from release_portal.core.errors import NotFound, PortalError
 from release_portal.core.http import PortalRequest
 from release_portal.misuse.categories import category_of
+from release_portal.misuse.engagements import engagements_beside
 from release_portal.misuse.lookups import decision_on, report_for, reports_for
 from release_portal.misuse.measures import Possible, possible_measures
 from release_portal.misuse.models import MisuseReport, MisuseReportQuerySet
@@ -35,6 +36,7 @@ from release_portal.pages.forms.misuse_desk import (
     WriteForm,
     measure_form,
 )
+from release_portal.pages.grant_duties import rules_shown
 from release_portal.pages.paging import filter_text, page_of
 from release_portal.pages.words_misuse import ACTIONS, STATES, report_pill, severity_pill
 
@@ -167,6 +169,10 @@ def _page(request: PortalRequest, shown: MisuseReport, bound: Bound | None = Non
     context = {
         **_row(shown, at),
         "matches": shown.matches.select_related("job__size", "job__grant"),
+        "covering": [
+            {"covering": one, **rules_shown(one.engagement)}
+            for one in engagements_beside(actor, shown, at=at, grant_id=grant_id)
+        ],
         "duplicates": shown.duplicates.all(),
         "case_holds": case_holds(shown),
         "conversation": shown.messages.all(),
