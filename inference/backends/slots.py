@@ -48,6 +48,7 @@ class SlotBackend:
         self._vocabulary = Vocabulary(folder)
         config = self._model.config.get_text_config()
         self.context: int = min(config.max_position_embeddings, max_context)
+        self.vocabulary_size: int = config.vocab_size
         self.end_ids = _end_ids(self._model, self._vocabulary)
         self.memory_bytes: int = sum(each.nbytes for each in self._model.parameters())
         self._cache = SlotCache(config.num_hidden_layers, max_slots, self.context)
@@ -147,8 +148,7 @@ class SlotBackend:
     def _sample(self, sequences: list[Sequence], logits: list[Tensor]) -> list[Sampled]:
         if not sequences:
             return []
-        draws = [Draw(sequence.request.order.settings, sequence.sample, len(sequence.output)) for sequence in sequences]
-        choices = choose(torch.cat(logits), draws)
+        choices = choose(torch.cat(logits), [_draw(sequence) for sequence in sequences])
         return [
             Sampled(sequence, choice.token, choice.gap) for sequence, choice in zip(sequences, choices, strict=True)
         ]
@@ -182,6 +182,11 @@ class SlotBackend:
 
     def _tensor(self, numbers: list[int] | list[list[int]]) -> Tensor:
         return torch.tensor(numbers, dtype=torch.int64, device=self._device)
+
+
+def _draw(sequence: Sequence) -> Draw:
+    request, output = sequence.request, sequence.output
+    return Draw(request.order.settings, sequence.sample, len(output), request.prompt_ids, output)
 
 
 def _length(sequence: Sequence) -> int:

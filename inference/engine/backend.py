@@ -44,6 +44,11 @@ class Backend(Protocol):
         ...
 
     @property
+    def vocabulary_size(self) -> int:
+        """Number of token ids that can be chosen."""
+        ...
+
+    @property
     def end_ids(self) -> frozenset[int]:
         """Token ids that end a text."""
         ...

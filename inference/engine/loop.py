@@ -269,6 +269,7 @@ def _read(permit: Permit, order: Order, lane: Lane) -> Request:
     try:
         prompt_ids = lane.backend.encode(order.prompt)
         _check_length(len(prompt_ids), order, lane.backend.context)
+        _check_bias(order, lane.backend.vocabulary_size)
     except InvalidPromptError as error:
         raise RejectedError(FinishReason.INVALID, str(error)) from error
     return Request(order, permit, prompt_ids, decode=lane.backend.decode, end_ids=lane.backend.end_ids)
@@ -279,6 +280,12 @@ def _check_length(prompt_tokens: int, order: Order, context: int) -> None:
     if prompt_tokens + completion > context:
         asked = f"{prompt_tokens} tokens" + (f" and up to {completion} more" if completion else "")
         raise InvalidPromptError(f"the text has {asked}; this size takes {context} in all")
+
+
+def _check_bias(order: Order, vocabulary_size: int) -> None:
+    unknown = [token for token, _ in order.settings.logit_bias if not 0 <= token < vocabulary_size]
+    if unknown:
+        raise InvalidPromptError(f"logit_bias names token {unknown[0]}; this size knows 0 to {vocabulary_size - 1}")
 
 
 def _check_order(permit: Permit, order: Order) -> None:
@@ -293,6 +300,11 @@ def _check_order(permit: Permit, order: Order) -> None:
         "top_k must be 0 or more": settings.top_k < 0,
         "top_p must be above 0 and at most 1": not 0 < settings.top_p <= 1,
         "seed must be between 0 and 2**63 - 1": not 0 <= settings.seed < 2**63,
+        "repetition_penalty must be between 0.01 and 100": not 0.01 <= settings.repetition_penalty <= 100,
+        "presence_penalty must be between -2 and 2": not -2 <= settings.presence_penalty <= 2,
+        "frequency_penalty must be between -2 and 2": not -2 <= settings.frequency_penalty <= 2,
+        "logit_bias must be between -100 and 100": not all(-100 <= bias <= 100 for _, bias in settings.logit_bias),
+        "logprobs must be between 0 and 20": not 0 <= (settings.logprobs or 0) <= 20,
     }
     for message, is_wrong in wrong.items():
         if is_wrong:

@@ -36,6 +36,7 @@ class FakeBackend:
     """Says "x" for ever; does what `before_step` says first."""
 
     context = 100
+    vocabulary_size = 0x110000
     end_ids = frozenset({END})
     memory_bytes = 10
 

@@ -197,6 +197,14 @@ def test_an_engine_that_died_ends_what_it_held_and_refuses_the_rest(bench):
         ({"top_p": 0.0}, "top_p"),
         ({"temperature": -1.0}, "temperature"),
         ({"seed": 2**63}, "seed"),
+        ({"repetition_penalty": 0.0}, "repetition_penalty"),
+        ({"repetition_penalty": float("nan")}, "repetition_penalty"),
+        ({"presence_penalty": 2.1}, "presence_penalty"),
+        ({"frequency_penalty": -2.1}, "frequency_penalty"),
+        ({"logit_bias": ((5, 101.0),)}, "logit_bias"),
+        ({"logit_bias": ((5, 1.0), (0x110000, 1.0))}, "logit_bias names token 1114112"),
+        ({"logit_bias": ((-1, 1.0),)}, "logit_bias names token -1"),
+        ({"logprobs": 21}, "logprobs"),
     ],
 )
 def test_an_order_that_cannot_be_served_is_refused_and_its_neighbour_is_not(bench, settings, words):

@@ -8,9 +8,16 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
+from transformers import (
+    RepetitionPenaltyLogitsProcessor,
+    SequenceBiasLogitsProcessor,
+    TemperatureLogitsWarper,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
+)
 
-from inference.backends.sampling import FIRST_PREFIX, Draw, choose, noise
+from inference.backends.penalties import adjusted
+from inference.backends.sampling import Draw, _weights, choose, noise
 from inference.contract import SamplingSettings
 
 
@@ -61,23 +68,111 @@ def test_a_choice_is_one_that_transformers_would_allow(k, p, temperature, seed):
     assert distribution(logits[0], changes)[choice.token] > 0
 
 
-def test_top_p_looks_beyond_its_first_prefix_when_it_must():
-    vocabulary = 8 * FIRST_PREFIX
-    flat = torch.zeros(2, vocabulary)
-    flat[1] -= torch.arange(vocabulary) * 0.5  # this row is settled within the prefix
-    draws = [draw(seed, top_p=0.9) for seed in range(50) for _ in range(2)]
-    tokens = [choice.token for choice in choose(flat.repeat(50, 1), draws)]
-    assert max(tokens[0::2]) > FIRST_PREFIX
-    assert max(tokens[1::2]) < 10
+def nucleus(logits: torch.Tensor, top_p: float) -> set[int]:
+    """Tokens of top-p by a sort of the whole vocabulary, with all that are as likely as the last."""
+    probabilities = logits.double().softmax(-1)
+    ordered = probabilities.sort(descending=True).values
+    kept = int((ordered.cumsum(0) - ordered < top_p).sum())
+    return set((probabilities >= ordered[kept - 1]).nonzero()[:, 0].tolist())
+
+
+@pytest.mark.parametrize("spread", [0.01, 1.0, 4.0, 30.0])
+@pytest.mark.parametrize("top_p", [0.001, 0.3, 0.9, 0.95, 0.999])
+def test_top_p_without_a_sort_keeps_what_a_sort_keeps(spread, top_p):
+    logits = torch.randn(20_000, generator=torch.Generator().manual_seed(3)) * spread
+    kept = set(_weights(logits, draw(top_p=top_p)).nonzero()[:, 0].tolist())
+    # Sums in single precision are off by 1e-7: a token at the very border may fall on either side.
+    assert len(kept ^ nucleus(logits, top_p)) <= 1
+
+
+@given(
+    numbers=st.lists(st.integers(-4, 4), min_size=1, max_size=40),
+    top_p=st.floats(0.01, 0.99),
+    masked=st.integers(0, 3),
+)
+@settings(max_examples=200, deadline=None)
+def test_of_equally_likely_tokens_top_p_keeps_all_or_none(numbers, top_p, masked):
+    logits = torch.tensor([*map(float, numbers), *[-torch.inf] * masked])
+    kept = set(_weights(logits, draw(top_p=top_p)).nonzero()[:, 0].tolist())
+    assert {at for at, number in enumerate(numbers) if number in {numbers[each] for each in kept}} == kept
+    probabilities = logits.double().softmax(-1)
+    assert float(probabilities[list(kept)].sum()) >= top_p - 1e-6
+    rarest = min(numbers[each] for each in kept)
+    assert float(probabilities[[each for each in kept if numbers[each] > rarest]].sum()) < top_p + 1e-6
+
+
+def test_no_token_that_double_precision_would_choose_is_lost_in_the_race():
+    logits = torch.randn(40, 3000, generator=torch.Generator().manual_seed(5)) * 3
+    for temperature in (0.01, 0.7, 5.0):
+        draws = [draw(seed, temperature=temperature) for seed in range(40)]
+        scores = logits.double() / temperature + noise(draws, torch.arange(3000))
+        best = scores.topk(2)
+        choices = choose(logits, draws)
+        assert [choice.token for choice in choices] == best.indices[:, 0].tolist()
+        gaps = (best.values[:, 0] - best.values[:, 1]).tolist()
+        # Beyond 40 no noise brings a second token near: the gap may be said to be infinite.
+        assert [min(choice.gap, 40) for choice in choices] == pytest.approx([min(gap, 40) for gap in gaps])
+
+
+SEEN = {"prompt": (3, 4, 4), "output": [4, 7, 7, 1]}
+
+
+def asking(**changes) -> Draw:
+    return Draw(SamplingSettings(**changes), 0, 4, **SEEN)
+
+
+def test_the_repetition_penalty_is_that_of_transformers_over_prompt_and_output():
+    logits = torch.randn(1, 10, generator=torch.Generator().manual_seed(0))
+    seen = torch.tensor([[*SEEN["prompt"], *SEEN["output"]]])
+    for penalty in (0.5, 1.3, 2.0):
+        expected = RepetitionPenaltyLogitsProcessor(penalty)(seen, logits.clone())
+        assert torch.equal(adjusted(logits, [asking(repetition_penalty=penalty)]), expected)
+
+
+def test_presence_and_frequency_are_taken_from_tokens_of_the_output():
+    logits = torch.zeros(1, 10)
+    (changed,) = adjusted(logits, [asking(presence_penalty=0.5, frequency_penalty=0.25)])
+    assert changed.tolist() == [0, -0.75, 0, 0, -0.75, 0, 0, -1.0, 0, 0]
+    nothing_yet = Draw(SamplingSettings(presence_penalty=2.0, frequency_penalty=2.0), 0, 0, prompt=(1, 2))
+    assert torch.equal(adjusted(logits, [nothing_yet]), logits)
+
+
+def test_a_bias_is_that_of_transformers_and_is_added_after_the_penalties():
+    logits = torch.randn(1, 10, generator=torch.Generator().manual_seed(0))
+    expected = SequenceBiasLogitsProcessor([[[7], 5.0], [[2], -100.0]])(torch.tensor([[1]]), logits.clone())
+    bias = ((7, 5.0), (2, -100.0))
+    assert torch.allclose(adjusted(logits, [asking(logit_bias=bias)]), expected)
+    both = adjusted(logits, [asking(logit_bias=bias, repetition_penalty=2.0)])
+    penalised = adjusted(logits, [asking(repetition_penalty=2.0)])
+    assert torch.allclose(both - penalised, expected - logits)
+
+
+def test_penalties_and_bias_decide_what_is_chosen():
+    logits = torch.tensor([[2.0, 1.9, 0.0]])
+    plain = Draw(SamplingSettings(temperature=0.0), 0, 1, (), [0])
+    penalised = Draw(SamplingSettings(temperature=0.0, frequency_penalty=0.2), 0, 1, (), [0])
+    banned = Draw(SamplingSettings(temperature=0.0, logit_bias=((0, -100.0), (1, -100.0))), 0, 1)
+    assert [choose(logits, [each])[0].token for each in (plain, penalised, banned)] == [0, 1, 2]
+
+
+def test_rows_that_ask_for_nothing_are_not_copied_and_no_row_is_written_to():
+    logits = torch.randn(3, 10, generator=torch.Generator().manual_seed(0))
+    assert adjusted(logits, [draw(), draw(top_k=3)]) is logits
+    kept = logits.clone()
+    choose(logits, [draw(1), asking(repetition_penalty=3.0, logit_bias=((1, 9.0),)), draw(temperature=0.0)])
+    assert torch.equal(logits, kept)
 
 
 def test_company_changes_no_choice():
     torch.manual_seed(0)
-    logits = torch.randn(6, 300)
-    kinds = [{}, {"temperature": 0.0}, {"top_k": 5}, {"top_p": 0.5}, {"top_k": 200, "top_p": 0.9}, {"top_p": 0.999}]
-    draws = [draw(at, sample=at, position=at, **changes) for at, changes in enumerate(kinds)]
+    kinds = [
+        *({}, {"temperature": 0.0}, {"top_k": 5}, {"top_p": 0.5}, {"top_k": 200, "top_p": 0.9}, {"top_p": 0.999}),
+        *({"repetition_penalty": 2.0}, {"temperature": 0.0, "frequency_penalty": 1.0}, {"logit_bias": ((5, 4.0),)}),
+    ]
+    logits = torch.randn(len(kinds), 300)
+    draws = [Draw(SamplingSettings(seed=at, **changes), at, at, (1, 2), range(at)) for at, changes in enumerate(kinds)]
     together = choose(logits, draws)
-    alone = [choose(logits[at : at + 1], draws[at : at + 1])[0] for at in range(6)]
+    alone = [choose(logits[at : at + 1], draws[at : at + 1])[0] for at in range(len(kinds))]
     assert [choice.token for choice in together] == [choice.token for choice in alone]
 
 
