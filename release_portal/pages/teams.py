@@ -123,14 +123,11 @@ def wish_form(team: Team, data: Any = None) -> ServiceForm:
 
 def command_address(team: Team, name: str) -> str:
     """Return where a command on the team is sent."""
-    kind, key = ("grant", team.grant.pk) if team.grant else ("application", team.application.pk)  # type: ignore[union-attr]
-    return reverse(f"{kind}-team-command", args=[key, name])
+    return reverse(f"{team.kind}-team-command", args=[team.place.pk, name])
 
 
 def _address(team: Team) -> str:
-    if team.grant:
-        return reverse("grant-team", args=[team.grant.pk])
-    return reverse("application-team", args=[team.application.pk])  # type: ignore[union-attr]
+    return reverse(f"{team.kind}-team", args=[team.place.pk])
 
 
 def _live(team: Team, at: datetime) -> list[Seat]:
@@ -159,14 +156,13 @@ def _offered(actor: Actor, seat: Seat, at: datetime) -> list[str]:
 def _command(actor: Actor, team: Team, seat: Seat, name: str, at: datetime, bound: Bound) -> dict[str, Any]:
     decision = decide_officer(name, actor, seat, at) if name in OFFICER else None
     given = bound.get(f"{name}:{seat.pk}")
-    kind, key = ("grant", team.grant.pk) if team.grant else ("application", team.application.pk)  # type: ignore[union-attr]
     return {
         "name": name,
         "label": _labels()[name],
         "form": given or seat_form(seat, name),
         "is_open": given is not None,
         "decision": decision if decision is not None and not decision else None,
-        "action": reverse(f"{kind}-seat-command", args=[key, seat.pk, name]),
+        "action": reverse(f"{team.kind}-seat-command", args=[team.place.pk, seat.pk, name]),
     }
 
 

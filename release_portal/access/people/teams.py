@@ -22,6 +22,18 @@ class Team:
     grant: Grant | None = None
 
     @property
+    def place(self) -> Application | Grant:
+        """What the seats are on."""
+        place = self.grant or self.application
+        assert place is not None
+        return place
+
+    @property
+    def kind(self) -> str:
+        """The word for what the seats are on, as addresses and the record say it."""
+        return "grant" if self.grant else "application"
+
+    @property
     def cohort(self) -> Cohort | None:
         """The cohort that is asked for, or that runs; a closed one is none."""
         found = cohort_of(self.grant) if self.grant else getattr(self.application, "cohort", None)
@@ -30,31 +42,28 @@ class Team:
     @property
     def subject(self) -> str:
         """How the record names it."""
-        return f"grant:{self.grant.pk}" if self.grant else f"application:{self.application.pk}"  # type: ignore[union-attr]
+        return f"{self.kind}:{self.place.pk}"
 
     @property
     def path(self) -> str:
         """Address of the page on which it is looked after."""
-        if self.grant:
-            return f"/grants/{self.grant.pk}/team/"
-        return f"/applications/{self.application.pk}/team/"  # type: ignore[union-attr]
+        return f"/{self.kind}s/{self.place.pk}/team/"
 
     @property
     def purpose(self) -> str:
         """What the work is, in a line."""
-        if self.grant:
-            return self.grant.purpose
-        return f"Access to {self.application.size.name}"  # type: ignore[union-attr]
+        place = self.place
+        return place.purpose if isinstance(place, Grant) else f"Access to {place.size.name}"
 
     @property
     def owner_id(self) -> int:
         """Account of whoever looks after it; 0 when nobody does."""
-        if self.application and not self.grant:
-            return self.application.applicant_id
-        cohort = self.cohort
+        place, cohort = self.place, self.cohort
+        if isinstance(place, Application):
+            return place.applicant_id
         if cohort is not None and cohort.state in RUNNING:
             return cohort.lead_id if cohort.has_lead and cohort.lead_id else 0
-        return self.grant.holder_id  # type: ignore[union-attr]
+        return place.holder_id
 
     def rows(self) -> SeatQuerySet:
         """Return every seat that there ever was on it."""

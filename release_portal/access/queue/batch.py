@@ -119,13 +119,13 @@ def _tried(actor: Actor, item: Item, order: Order, at: datetime) -> Result:
 
 
 def _give(actor: Actor, application: Application, item: Item, order: Order, at: datetime) -> None:
-    version = {"expected_version": item.expected_version, "at": at}
+    key, seen = application.pk, item.expected_version
     if order.command == "claim":
-        claim_application(actor, application.pk, reason=order.text, at=at)
+        claim_application(actor, key, reason=order.text, at=at)
     elif order.command == "refuse":
-        refuse_application(actor, application.pk, code=order.code, text=order.text, **version)  # type: ignore[arg-type]
+        refuse_application(actor, key, code=order.code, text=order.text, expected_version=seen, at=at)
     else:
-        approve_application(actor, application.pk, offered(application, at), note=order.text, **version)  # type: ignore[arg-type]
+        approve_application(actor, key, offered(application, at), note=order.text, expected_version=seen, at=at)
 
 
 def _found(actor: Actor, item: Item) -> Application:

@@ -149,5 +149,6 @@ def _term(term: Term) -> dict[str, str]:
 
 
 def _duty(duty: Obligation, at: datetime) -> dict[str, Any]:
-    duty.is_overdue = is_overdue(duty.facts(), at)  # type: ignore[attr-defined]
-    return dict(DutyFacts(duty).data)
+    plain = ("id", "code", "what", "due_at", "state", "text", "link", "note", "waived_until", "version")
+    stored = {name: getattr(duty, name) for name in plain}
+    return dict(DutyFacts(stored | {"is_overdue": is_overdue(duty.facts(), at)}).data)

@@ -94,8 +94,7 @@ class ApplicationTeam(TeamView):
 
     def _name(self, application_id: str, values: dict[str, Any]) -> Response:
         team = team_of_application(self.actor, application_id)
-        assert team.application is not None
-        invitations.invite_to_application(self.actor, team.application.pk, " ".join(values["mails"]), at=self.at)
+        invitations.invite_to_application(self.actor, team.place.pk, " ".join(values["mails"]), at=self.at)
         return self.shown(team_of_application(self.actor, application_id), 201)
 
 
@@ -109,14 +108,13 @@ class ApplicationCohort(TeamView):
 
     def _ask(self, application_id: str, values: dict[str, Any]) -> Response:
         team = team_of_application(self.actor, application_id)
-        assert team.application is not None
         given: dict[str, Any] = {"expected_version": values["expected_version"], "at": self.at}
         if values.get("kind") is None:
-            cohorts.drop_cohort(self.actor, team.application.pk, **given)
+            cohorts.drop_cohort(self.actor, team.place.pk, **given)
         else:
             days = values.get("first_day"), values.get("last_day")
             wish = Wish(values["kind"], values.get("seats", 0), *days)
-            cohorts.ask_for_cohort(self.actor, team.application.pk, wish, **given)
+            cohorts.ask_for_cohort(self.actor, team.place.pk, wish, **given)
         return self.shown(team_of_application(self.actor, application_id))
 
 
@@ -173,9 +171,8 @@ class GrantTeam(TeamView):
 
     def _invite(self, grant_id: str, values: dict[str, Any]) -> Response:
         team = team_of_grant(self.actor, grant_id)
-        assert team.grant is not None
         mails, until = " ".join(values["mails"]), values.get("until")
-        invitations.invite_to_grant(self.actor, team.grant.pk, mails, until=until, at=self.at)
+        invitations.invite_to_grant(self.actor, team.place.pk, mails, until=until, at=self.at)
         return self.shown(team_of_grant(self.actor, grant_id), 201)
 
 
@@ -212,8 +209,7 @@ class CohortView(TeamView):
     def led(self, grant_id: str, act: Callable[..., Cohort], values: dict[str, Any]) -> Response:
         """Answer a command with the team as it was left; who has left it reads it no more."""
         team = team_of_grant(self.actor, grant_id)
-        assert team.grant is not None
-        cohort = act(self.actor, team.grant.pk, at=self.at, **values)
+        cohort = act(self.actor, team.place.pk, at=self.at, **values)
         assert cohort.grant is not None
         return self.shown(Team(None, cohort.grant))
 
@@ -317,9 +313,16 @@ class Invitation(SeatView):
     def _read(self, values: dict[str, Any]) -> Response:
         seat = seat_by_link(values["link"], self.at)
         decision = decide_joining(self.actor, seat, self.at)
-        facts = {"mail": seat.mail, "invited_by": seat.invited_by_name, "purpose": team_of(seat).purpose}
-        facts |= {"ends_at": seat.ends_at, "may_join": decision.allowed}  # type: ignore[dict-item]
-        return Response(InvitationFacts(facts | {"reason": decision.reason, "change": decision.change}).data)
+        facts = {
+            "mail": seat.mail,
+            "invited_by": seat.invited_by_name,
+            "purpose": team_of(seat).purpose,
+            "ends_at": seat.ends_at,
+            "may_join": decision.allowed,
+            "reason": decision.reason,
+            "change": decision.change,
+        }
+        return Response(InvitationFacts(facts).data)
 
 
 class Joining(SeatView):

@@ -107,30 +107,28 @@ def _carry_out(actor: Actor, team: Team, name: str, form: ServiceForm) -> None:
     elif team.grant is None:
         _ask(actor, team, name, form)
     else:
-        _lead(actor, team.grant.pk, name, form)
+        _lead(actor, team.place.pk, name, form)
 
 
 def _invite(actor: Actor, team: Team, form: ServiceForm) -> None:
     if team.grant is None:
-        assert team.application is not None
-        invitations.invite_to_application(actor, team.application.pk, form.text("mails"), at=now())
+        invitations.invite_to_application(actor, team.place.pk, form.text("mails"), at=now())
         return
     until = day_of(form.text("until"), "until")
-    invitations.invite_to_grant(actor, team.grant.pk, form.text("mails"), until=until, at=now())
+    invitations.invite_to_grant(actor, team.place.pk, form.text("mails"), until=until, at=now())
 
 
 def _ask(actor: Actor, team: Team, name: str, form: ServiceForm) -> None:
-    assert team.application is not None
     given: dict[str, Any] = {"expected_version": form.version(), "at": now()}
     if name == "drop":
-        cohorts.drop_cohort(actor, team.application.pk, **given)
+        cohorts.drop_cohort(actor, team.place.pk, **given)
         return
     written = form.text("seats").strip()
     if not (written.isascii() and written.isdecimal() and len(written) < 6):
         raise InvalidInput("Write a whole number.", field="seats")
     first, last = day_of(form.text("first_day"), "first_day"), day_of(form.text("last_day"), "last_day")
     wish = Wish(form.text("kind"), int(written), first, last)
-    cohorts.ask_for_cohort(actor, team.application.pk, wish, **given)
+    cohorts.ask_for_cohort(actor, team.place.pk, wish, **given)
 
 
 def _lead(actor: Actor, grant_id: str, name: str, form: ServiceForm) -> None:
