@@ -45,7 +45,7 @@ def accept_terms(actor: Actor, application_id: str, digest: str, *, expected_ver
     grant = give(ACTIVATION, application, conditions, at)
     accept(actor, offer, grant, at=at, application=application)
     application.grant = grant
-    open_team(ACTIVATION, application, grant, at=at)
+    open_team(ACTIVATION, application, grant, at=at, seats=conditions.seats)
     set_state(application, GRANTED)
     data = {"grant": grant.pk, "digest": offer.digest}
     record("application.activated", actor=actor, subject=application_subject(application), at=at, data=data)

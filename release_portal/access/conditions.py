@@ -7,6 +7,7 @@ from datetime import date, datetime
 
 from release_portal.access.application_rules import Answers, Problem, functions_open, latest_end
 from release_portal.access.extra_terms import Term, both_sets, term_problems
+from release_portal.access.people.cohort_rules import MOST as MOST_SEATS
 from release_portal.access.quota import Limits
 from release_portal.access.sampler_rules import Bounds, bound_problems, narrowest_bounds
 
@@ -25,6 +26,7 @@ class Conditions:
         limits: quota of the grant.
         terms: what the applicant must accept beyond the agreement before the grant counts.
         sampler: bounds of the sampler settings; what is not named is not bounded.
+        seats: how many seats a cohort gets; None: as many as were asked for.
     """
 
     functions: tuple[str, ...]
@@ -32,6 +34,7 @@ class Conditions:
     limits: Limits
     terms: tuple[Term, ...] = ()
     sampler: Bounds = field(default_factory=dict)
+    seats: int | None = None
 
 
 def condition_problems(answers: Answers, stage: str, conditions: Conditions, *, at: datetime) -> list[Problem]:
@@ -60,7 +63,8 @@ def narrowest(one: Conditions, other: Conditions) -> Conditions:
     )
     both = tuple(sorted(set(one.functions) & set(other.functions)))
     terms, sampler = both_sets(one.terms, other.terms), narrowest_bounds(one.sampler, other.sampler)
-    return Conditions(both, min(days) if days else None, limits, terms, sampler)
+    seats = min((one.seats, other.seats), key=lambda given: MOST_SEATS if given is None else given)
+    return Conditions(both, min(days) if days else None, limits, terms, sampler, seats)
 
 
 def _day_problems(asked: date | None, day: date | None, at: datetime) -> list[Problem]:

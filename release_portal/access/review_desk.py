@@ -15,6 +15,9 @@ from release_portal.access.attestations import rules as attestation_rules
 from release_portal.access.attestations.facts import is_attester, mailboxes_of, needs_of, vouchers_of
 from release_portal.access.barring import barred_from
 from release_portal.access.models import Application, ReviewVote, Seat
+from release_portal.access.models.people import cohort_of
+from release_portal.access.people.cohort_rules import CLOSED, RUNNING
+from release_portal.access.people.seat_rules import TAKEN
 from release_portal.access.policy import GRANT_FUNCTIONS, TABLE, Audience
 from release_portal.access.programmes.applying import still_eligible
 from release_portal.access.programmes.services import programme_facing
@@ -33,8 +36,10 @@ _NEEDS_GRANT = (Audience.GRANTEES, Audience.PARTNERS, Audience.NOBODY, Audience.
 OPEN_STAGES = tuple(
     stage.slug for stage in LADDER if any(TABLE[stage.slug][action] not in _NEEDS_GRANT for action in GRANT_FUNCTIONS)
 )
+# What the tier reads of people, so that it is fetched for many applications at once.
+WHO_WOULD_USE_IT = ("seats", "cohort", "renews__seats", "renews__cohort")
 # What a decision on many applications reads, so that it is fetched for all of them at once.
-LOOKED_AT = ("votes", "attestations", "seats__person", "renews__seats__person")
+LOOKED_AT = ("votes", "attestations", "seats__person", "renews__seats__person", *WHO_WOULD_USE_IT)
 ONCE = frozenset({"approve", "refuse"})
 EXCLUSIVE = frozenset({"approve", "refuse", "ask"})
 
@@ -102,8 +107,25 @@ def risk_facing(application: Application, largest: int, at: datetime) -> Risk:
             largest_open=largest,
             today=(application.submitted_at or at).date(),
             needs_care=programme_facing(application).needs_care(application.purpose_code),
+            named=_named(application),
+            seats=_seats(application),
         )
     )
+
+
+def _named(application: Application) -> int:
+    """How many people are named, on a renewal also those who sit on the grant already."""
+    seats = [*application.seats.all(), *(application.renews.seats.all() if application.renews else ())]
+    mine = {application.applicant_id, None}
+    return len({seat.mail for seat in seats if seat.state in TAKEN and (seat.person_id or 0) not in mine})
+
+
+def _seats(application: Application) -> int:
+    """How many seats a cohort asks for; without a wish a renewal keeps those that there are."""
+    wish, kept = getattr(application, "cohort", None), cohort_of(application.renews) if application.renews else None
+    if wish is not None and wish.state != CLOSED:
+        return int(wish.seats)
+    return int(kept.seats) if kept is not None and kept.state in RUNNING else 0
 
 
 def step_of(application: Application, tier: int) -> Step:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 from django.db import transaction
 
@@ -34,9 +33,12 @@ from release_portal.access.conditions import Conditions, condition_problems, nar
 from release_portal.access.extra_terms import OFFER_LASTS, written
 from release_portal.access.grant_rules import CLOSED, EXPIRED
 from release_portal.access.models import Application, Grant, ReviewVote
+from release_portal.access.models.terms import given
 from release_portal.access.obligations.services import check_settled
 from release_portal.access.offers import bind_terms, kept_at_renewal, offer_with_approval
+from release_portal.access.people.cohort_rules import given_problems
 from release_portal.access.people.opening import open_team
+from release_portal.access.people.teams import Team
 from release_portal.access.programmes.applying import condition_limits
 from release_portal.access.purposes import PURPOSES
 from release_portal.access.questions.fields import content_of
@@ -54,7 +56,6 @@ from release_portal.access.review_desk import (
 )
 from release_portal.access.review_rules import APPROVE, REFUSE, outcome
 from release_portal.access.review_steps import Step
-from release_portal.access.sampler_rules import stored
 from release_portal.access.scope_rules import Scope
 from release_portal.access.services import GrantTerms, create_grant, renew_grant
 from release_portal.accounts.models import User
@@ -144,7 +145,7 @@ def _grant(actor: Actor, application: Application, conditions: Conditions, note:
     grant = give(actor, application, conditions, at)
     bind_terms(grant, None, at=at, application=application)
     application.grant = grant
-    open_team(actor, application, grant, at=at)
+    open_team(actor, application, grant, at=at, seats=conditions.seats)
     _decide(actor, application, GRANTED, text=note, at=at)
     data = {"grant": grant.pk, "ends_at": grant.ends_at.isoformat(), "functions": sorted(set(conditions.functions))}
     record("application.approved", actor=actor, subject=application_subject(application), at=at, data=data)
@@ -181,10 +182,11 @@ def check_stage(application: Application) -> None:
 
 def check_conditions(application: Application, conditions: Conditions, at: datetime) -> None:
     """Refuse what is wider than what was asked for, or not open now."""
-    answers, stage = application.answers(), application.size.standing.stage
+    answers, stage, wish = application.answers(), application.size.standing.stage, Team(application).wish()
     for problem in [
         *condition_problems(answers, stage, conditions, at=at),
         *condition_limits(application, conditions, at),
+        *given_problems(wish.seats if wish else None, conditions.seats),
     ]:
         raise InvalidInput(problem.reason, field=problem.field)
 
@@ -302,23 +304,10 @@ def _add_voice(
     conditions: Conditions | None = None,
 ) -> None:
     """Keep one person's voice; the database holds one for each person."""
-    given = _given(conditions) if conditions else {}
+    under = {**given(conditions), "terms": written(conditions.terms)} if conditions else {}
     who = {"voter_id": actor.account_id, "voter_name": actor.name, "role": reviewing_role(actor, application)}
     who |= {"review_round": application.review_round, "content": content_of(application)}
-    ReviewVote.objects.create(application=application, verdict=verdict, code=code, text=text, at=at, **who, **given)
-
-
-def _given(conditions: Conditions) -> dict[str, Any]:
-    limits = conditions.limits
-    return {
-        "functions": sorted(set(conditions.functions)),
-        "last_day": conditions.last_day,
-        "tokens_per_day": limits.tokens_per_day,
-        "requests_per_minute": limits.requests_per_minute,
-        "concurrent": limits.concurrent,
-        "terms": written(conditions.terms),
-        "sampler": stored(conditions.sampler),
-    }
+    ReviewVote.objects.create(application=application, verdict=verdict, code=code, text=text, at=at, **who, **under)
 
 
 def _waits(actor: Actor, application: Application, wanted: str, at: datetime) -> bool:
@@ -372,7 +361,7 @@ def _names(application: Application) -> dict[str, str]:
 
 def tell_approved(application: Application, grant: Grant, conditions: Conditions, at: datetime) -> None:
     """Tell the applicant what they hold."""
-    limits = conditions.limits
+    limits, cohort = conditions.limits, Team(None, grant).cohort
     facts = {
         **_names(application),
         "grant": grant.pk,
@@ -380,6 +369,7 @@ def tell_approved(application: Application, grant: Grant, conditions: Conditions
         "tokens_per_day": f"{limits.tokens_per_day:,}",
         "requests": f"{limits.requests_per_minute:,}",
         "concurrent": f"{limits.concurrent:,}",
+        "seats": str(cohort.seats) if cohort else "",
         "end": f"{grant.ends_at:{WHEN}}",
         "by": application.decided_by_name,
     }

@@ -14,9 +14,11 @@ RISKY_PURPOSES = frozenset({"P04", "P05", "P06"})
 LONG_DAYS = 180
 # So many times larger than the largest open size is another kind of step.
 FAR_LARGER = 10
+# A cohort of more people than this is looked at by two.
+LARGE_COHORT = 25
 HIGHEST_TIER = 3
 # Another number makes every tier that was kept be worked out anew.
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,8 @@ class RiskFacts:
         largest_open: how large the largest size is that asks for no grant; 0 when none is open.
         today: the day from which the length is counted.
         needs_care: the programme asks for special care with this purpose.
+        named: how many people beside the applicant are named.
+        seats: how many people a cohort may seat; 0 where none is asked for.
     """
 
     stage: str
@@ -61,11 +65,13 @@ class RiskFacts:
     largest_open: int
     today: date
     needs_care: bool = False
+    named: int = 0
+    seats: int = 0
 
 
 def risk_of(facts: RiskFacts) -> Risk:
     """Return the tier: that of the highest line; two lines of tier 2 make tier 3."""
-    signals = (_kind(facts), _functions(facts), _purpose(facts), _size(facts), _length(facts))
+    signals = tuple(look(facts) for look in (_kind, _functions, _purpose, _size, _length, _people))
     high = sum(one.tier >= 2 for one in signals)
     return Risk(HIGHEST_TIER if high > 1 else max(one.tier for one in signals), signals)
 
@@ -110,3 +116,13 @@ def _length(facts: RiskFacts) -> Signal:
     if days > LONG_DAYS:
         return Signal("length", f"More than {LONG_DAYS} days are asked for.", 1)
     return Signal("length", f"Not more than {LONG_DAYS} days are asked for.", 0)
+
+
+def _people(facts: RiskFacts) -> Signal:
+    if facts.seats > LARGE_COHORT:
+        return Signal("people", f"A cohort of {facts.seats} people is asked for, more than {LARGE_COHORT}.", 2)
+    if facts.seats:
+        return Signal("people", f"A cohort of {facts.seats} people is asked for, who are not named yet.", 1)
+    if facts.named:
+        return Signal("people", f"{facts.named + 1} people would use it, the applicant among them.", 1)
+    return Signal("people", "One person would use it.", 0)

@@ -33,7 +33,7 @@ _ALL = (
     _kind("application_second_review", "application size applicant due"),
     _kind("application_promise", "application size applicant due percent"),
     _kind("application_question", "application size question until"),
-    _kind("application_approved", "application size grant functions tokens_per_day requests concurrent end by"),
+    _kind("application_approved", "application size grant functions tokens_per_day requests concurrent seats end by"),
     _kind("application_refused", "application size reason text change by"),
     _kind("application_lapses_soon", "application size state until"),
     _kind("application_lapsed", "application size state"),

@@ -51,6 +51,7 @@ def voices_shown(application: Application, actor: Actor) -> dict[str, Any]:
             "text": one.text if is_open else "",
             "functions": [FUNCTIONS.get(name, name) for name in one.functions] if is_open else [],
             "last_day": one.last_day if is_open else None,
+            "seats": one.seats if is_open else None,
         }
         for one in given
     ]

@@ -12,6 +12,8 @@ import structlog
 from django.urls import reverse
 
 from release_portal.access.models import AgreementVersion, Application, Cohort, Grant, Seat
+from release_portal.access.people.cohort_rules import LAB, Wish
+from release_portal.access.people.cohorts import ask_for_cohort
 from release_portal.ops.demo import DEMO
 from release_portal.ops.demo_applications import write_agreement
 from tests.services.applying import submit
@@ -96,6 +98,27 @@ def test_a_cohort_is_asked_for_changed_and_dropped(client_of: ClientOf, world: W
     review = shown(client_of("ivy").get(reverse("review", args=[application.pk])))
     assert "A cohort is asked for" in review
     assert finn.post(ask, values).status_code in (409, 403)
+
+
+def test_a_reviewer_gives_fewer_seats_than_were_asked_for(client_of: ClientOf, world: World, at: datetime) -> None:
+    application, ivy = draft(world, "finn", at), client_of("ivy")
+    wish = Wish(LAB, 12, None, (at + 30 * DAY).date())
+    ask_for_cohort(world.actor("finn"), application.pk, wish, expected_version=0, at=at)
+    sent = submit(world, "finn", at, version=application.version)
+    page = ivy.get(reverse("review", args=[sent.pk])).content.decode()
+    assert "A cohort of 12 people is asked for" in page
+    assert re.search(r'name="seats" value="12"', page)
+    form = {
+        "functions": "generate", "last_day": str(sent.requested_end), "tokens_per_day": "1000", "note": "",
+        "requests_per_minute": "10", "concurrent": "1", "expected_version": str(sent.version),
+    }  # fmt: skip
+    approve = reverse("review-command", args=[sent.pk, "approve"])
+    for wrong in ("13", "some", ""):
+        refused = ivy.post(approve, {**form, "seats": wrong})
+        assert refused.status_code == 400
+        assert 'id="id_approve_seats_error"' in refused.content.decode()
+    assert ivy.post(approve, {**form, "seats": "5"}).status_code == 303
+    assert Cohort.objects.get(application=application).seats == 5
 
 
 def test_a_wish_is_dropped_again(client_of: ClientOf, world: World, at: datetime) -> None:

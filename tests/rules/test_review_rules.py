@@ -35,7 +35,7 @@ STAGES = ("partner", "research_hosted", "research_weights")
 
 def facts(stage: str = "research_hosted", days: int = 100, **changes: Any) -> RiskFacts:
     given_answers = {"purpose_code": "P01", "functions": ("detect",), "requested_end": TODAY + timedelta(days=days)}
-    sizes = {name: changes.pop(name) for name in ("parameters", "largest_open") if name in changes}
+    sizes = {name: changes.pop(name) for name in ("parameters", "largest_open", "named", "seats") if name in changes}
     sizes = {"parameters": 100, "largest_open": 0} | sizes
     return RiskFacts(stage=stage, answers=Answers(**(given_answers | changes)), today=TODAY, **sizes)
 
@@ -53,6 +53,11 @@ def facts(stage: str = "research_hosted", days: int = 100, **changes: Any) -> Ri
         (facts(parameters=1_001, largest_open=100), 2),
         (facts(purpose_code="P05"), 2),
         (facts(stage="partner"), 2),
+        (facts(named=1), 1),
+        (facts(seats=2), 1),
+        (facts(seats=25), 1),
+        (facts(seats=26), 2),
+        (facts(seats=26, purpose_code="P05"), 3),
         (facts(stage="research_weights", functions=("weights",)), 2),
         (facts(stage="research_weights", functions=("weights",), purpose_code="P06"), 3),
         (facts(stage="partner", functions=("generate",), purpose_code="P04"), 3),
@@ -69,9 +74,11 @@ def test_the_tier_is_that_of_the_highest_line_and_two_high_lines_are_more(asked:
     days=st.integers(-10, 400),
     parameters=st.integers(1, 10**12),
     largest=st.integers(0, 10**12),
+    named=st.integers(0, 10),
+    seats=st.integers(0, 200),
 )
 def test_every_application_has_a_tier_that_its_lines_explain(
-    stage: str, purpose: str, functions: set[str], days: int, parameters: int, largest: int
+    stage: str, purpose: str, functions: set[str], days: int, parameters: int, largest: int, named: int, seats: int
 ) -> None:
     asked = facts(
         stage,
@@ -80,10 +87,12 @@ def test_every_application_has_a_tier_that_its_lines_explain(
         functions=tuple(functions),
         parameters=parameters,
         largest_open=largest,
+        named=named,
+        seats=seats,
     )
     risk = risk_of(asked)
     assert 0 <= risk.tier <= 3
-    assert [one.code for one in risk.signals] == ["kind", "functions", "purpose", "size", "length"]
+    assert [one.code for one in risk.signals] == ["kind", "functions", "purpose", "size", "length", "people"]
     assert all(one.sentence.endswith(".") for one in risk.signals)
     assert risk.tier in {max(one.tier for one in risk.signals), 3}
 

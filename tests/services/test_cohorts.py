@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, time, timedelta
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
 
+from release_portal.access.activation import accept_terms
 from release_portal.access.application_rules import end_of
 from release_portal.access.applications import submit_application
 from release_portal.access.completeness import missing_from
+from release_portal.access.extra_terms import Term
 from release_portal.access.lookups import size_for
-from release_portal.access.models import AgreementVersion, Application, Cohort, Grant, Seat
+from release_portal.access.models import AgreementVersion, Application, Cohort, Grant, Seat, TermsOffer
 from release_portal.access.people.cohort_rules import CLASS, COHORT, LAB, MOST, WITHOUT_LEAD, Wish
 from release_portal.access.people.cohorts import (
     ask_for_cohort,
@@ -26,11 +29,12 @@ from release_portal.access.people.cohorts import (
     take_over,
 )
 from release_portal.access.people.ends import SWEEPER, leave_seat, remove_member
-from release_portal.access.people.invitations import invite_to_grant
+from release_portal.access.people.invitations import invite_to_application, invite_to_grant
 from release_portal.access.people.lookups import team_of_grant
 from release_portal.access.people.sweeping import sweep_people
 from release_portal.access.people.teams import Team
 from release_portal.access.policy import Action
+from release_portal.access.review_desk import largest_open, risk_facing
 from release_portal.access.reviews import approve_application
 from release_portal.access.services import surrender_grant
 from release_portal.accounts.models import User
@@ -167,6 +171,79 @@ def test_a_class_opens_on_its_first_day_and_ends_after_its_last_though_nobody_sw
     assert {seat.state for seat in Seat.objects.filter(grant=grant)} == {"expired"}
 
 
+def asked_for(world: World, at: datetime, seats: int) -> Application:
+    """An application of finn's, handed in, that asks for a lab of so many."""
+    application = draft(world, "finn", at)
+    ask_for_cohort(world.actor("finn"), application.pk, wish(at, seats), expected_version=0, at=at)
+    return submit(world, "finn", at, version=application.version)
+
+
+def approve(world: World, application: Application, at: datetime, name: str = "ivy", **changes: Any) -> None:
+    now = Application.objects.get(pk=application.pk)
+    approve_application(world.actor(name), now.pk, conditions(now, **changes), expected_version=now.version, at=at)
+
+
+def test_reviewers_may_give_fewer_seats_than_were_asked_for_and_never_more(world: World, at: datetime) -> None:
+    sent = asked_for(world, at, 5)
+    for wrong in (1, 6):
+        with pytest.raises(InvalidInput) as caught:
+            approve(world, sent, at, seats=wrong)
+        assert caught.value.field == "seats"
+    approve(world, sent, at, seats=3)
+    cohort = Cohort.objects.get(application=sent)
+    assert (cohort.state, cohort.seats) == ("active", 3)
+    opened = AuditEvent.objects.get(kind="cohort.opened")
+    assert (opened.data["seats"], opened.data["asked"]) == (3, 5)
+    assert "Seats: 3" in Notice.objects.get(kind="application_approved").body
+    assert cohort.grant is not None
+    finn = world.actor("finn")
+    assert invite_to_grant(finn, cohort.grant.pk, "one@lab.example two@lab.example", at=at)
+    with pytest.raises(NotNow) as full:
+        invite_to_grant(finn, cohort.grant.pk, "three@lab.example", at=at)
+    assert full.value.code == "no_seat"
+
+
+def test_seats_are_not_given_where_no_cohort_is_asked_for(world: World, at: datetime) -> None:
+    with pytest.raises(InvalidInput, match="No cohort is asked for"):
+        approve(world, submit(world, "finn", at), at, seats=3)
+
+
+def test_of_two_who_approve_the_fewer_seats_count(world: World, at: datetime) -> None:
+    sent = asked_for(world, at, 30)
+    assert risk_facing(sent, largest_open(), at).tier == 2, "more than 25 people are looked at by two"
+    approve(world, sent, at, "ivy")
+    approve(world, sent, at, "ben", seats=12)
+    assert Cohort.objects.get(application=sent).seats == 12
+
+
+def test_fewer_seats_wait_with_the_extra_terms_until_both_are_accepted(world: World, at: datetime) -> None:
+    sent = asked_for(world, at, 5)
+    approve(world, sent, at, seats=2, terms=(Term("Q02"),))
+    offer, now = TermsOffer.objects.get(application=sent), Application.objects.get(pk=sent.pk)
+    accept_terms(world.actor("finn"), sent.pk, offer.digest, expected_version=now.version, at=at)
+    assert Cohort.objects.get(application=sent).seats == 2
+
+
+def people_line(application: Application, at: datetime) -> tuple[int, str]:
+    signal = risk_facing(Application.objects.get(pk=application.pk), largest_open(), at).signals[-1]
+    return signal.tier, signal.sentence
+
+
+def test_people_raise_the_tier_of_an_application_with_a_line_that_says_so(world: World, at: datetime) -> None:
+    assert people_line(submit(world, "lou", at), at) == (0, "One person would use it.")
+    team = draft(world, "finn", at)
+    invite_to_application(world.actor("finn"), team.pk, "one@lab.example two@lab.example", at=at)
+    assert people_line(team, at) == (1, "3 people would use it, the applicant among them.")
+    ask_for_cohort(world.actor("finn"), team.pk, wish(at, 30), expected_version=0, at=at)
+    assert people_line(team, at) == (2, "A cohort of 30 people is asked for, more than 25.")
+
+
+def test_a_renewal_counts_the_seats_of_the_cohort_that_it_keeps(world: World, at: datetime) -> None:
+    grant = cohort_grant(world, at, 4, "lou")
+    renewal = draft(world, "finn", at, renews=grant.pk)
+    assert people_line(renewal, at) == (1, "A cohort of 4 people is asked for, who are not named yet.")
+
+
 def test_a_renewal_without_a_wish_never_moves_the_end_of_a_cohort(world: World, at: datetime) -> None:
     grant = cohort_grant(world, at, 4, "lou")
     before, late = cohort_now(grant).ends_at, at + 40 * DAY
@@ -185,7 +262,7 @@ def test_a_renewal_may_ask_for_another_number_but_not_for_fewer_than_sit_there(w
         expected_version=application.version, at=at,
     )  # fmt: skip
     sent = Application.objects.get(pk=application.pk)
-    with pytest.raises(NotNow, match="3 people sit on this grant, and 2 seats"):
+    with pytest.raises(NotNow, match="3 people sit on this grant, and 2 seats are given"):
         approve_application(world.actor("ivy"), sent.pk, conditions(sent), expected_version=sent.version, at=at)
     seat = seat_of(grant, world, "dan")
     leave_seat(world.actor("dan"), seat.pk, expected_version=seat.version, at=at)

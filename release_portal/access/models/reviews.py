@@ -33,6 +33,7 @@ class ReviewVote(models.Model):
     concurrent = models.PositiveIntegerField(default=0)
     terms = models.JSONField(default=list)
     sampler = models.JSONField(default=dict, blank=True)
+    seats = models.PositiveSmallIntegerField(null=True)  # of a cohort; empty: as many as were asked for
     at = models.DateTimeField()
 
     class Meta:
@@ -52,7 +53,7 @@ class ReviewVote(models.Model):
         """Return under which conditions the person approved."""
         limits = Limits(self.tokens_per_day, self.requests_per_minute, self.concurrent)
         terms, sampler = read(self.terms), read_bounds(self.sampler)
-        return Conditions(tuple(self.functions), self.last_day, limits, terms, sampler)
+        return Conditions(tuple(self.functions), self.last_day, limits, terms, sampler, self.seats)
 
 
 class Advice(models.Model):

@@ -37,6 +37,7 @@ class TermsOffer(models.Model):
     requests_per_minute = models.PositiveIntegerField(default=0)
     concurrent = models.PositiveIntegerField(default=0)
     sampler = models.JSONField(default=dict, blank=True)
+    seats = models.PositiveSmallIntegerField(null=True)  # of a cohort; empty: as many as were asked for
     offered_by_id = models.CharField(max_length=60)
     offered_by = models.CharField(max_length=150)
     offered_at = models.DateTimeField()
@@ -81,7 +82,8 @@ class TermsOffer(models.Model):
     def conditions(self) -> Conditions:
         """Return what the approval gives once the terms are accepted."""
         limits = Limits(self.tokens_per_day, self.requests_per_minute, self.concurrent)
-        return Conditions(tuple(self.functions), self.last_day, limits, self.read(), read_bounds(self.sampler))
+        terms, sampler = self.read(), read_bounds(self.sampler)
+        return Conditions(tuple(self.functions), self.last_day, limits, terms, sampler, self.seats)
 
 
 def given(conditions: Conditions) -> dict[str, Any]:
@@ -94,6 +96,7 @@ def given(conditions: Conditions) -> dict[str, Any]:
         "requests_per_minute": limits.requests_per_minute,
         "concurrent": limits.concurrent,
         "sampler": stored(conditions.sampler),
+        "seats": conditions.seats,
     }
 
 

@@ -74,6 +74,17 @@ def wish_problems(wish: Wish, *, used: int, at: datetime) -> list[Problem]:
     return problems + day_problems(wish, at)
 
 
+def given_problems(asked: int | None, given: int | None) -> list[Problem]:
+    """Return what is wrong with the seats that an approval gives: fewer than asked for perhaps, never more."""
+    if given is None:
+        return []
+    if asked is None:
+        return [Problem("seats", "No cohort is asked for, so no seats are given.")]
+    if not FEWEST <= given <= asked:
+        return [Problem("seats", f"Choose a number of seats from {FEWEST} to {asked}: what was asked for, or fewer.")]
+    return []
+
+
 def day_problems(wish: Wish, at: datetime) -> list[Problem]:
     """Return what is wrong with the days of a wish as they stand now."""
     if wish.last_day is None:

@@ -20,7 +20,7 @@ from release_portal.epochs.services import seat_key, start_epoch
 from release_portal.notices.services import notify
 
 
-def open_team(actor: Actor, application: Application, grant: Grant, *, at: datetime) -> None:
+def open_team(actor: Actor, application: Application, grant: Grant, *, at: datetime, seats: int | None = None) -> None:
     """Bring the team of an approved application onto its grant; runs in the transaction of the approval.
 
     Args:
@@ -28,15 +28,16 @@ def open_team(actor: Actor, application: Application, grant: Grant, *, at: datet
         application: approved; named people who have not joined yet keep their invitation.
         grant: new, or the one that was renewed.
         at: the time of the approval.
+        seats: how many seats the approval gives a cohort; None: as many as were asked for.
 
     Raises:
-        NotNow: more people sit on the grant than the cohort that was asked for has seats.
+        NotNow: more people sit on the grant than the cohort is given seats.
     """
     for seat in Team(application).rows().select_for_update(of=("self",)).filter(state__in=sorted(TAKEN)):
         _bring(seat, grant, at)
     wish = getattr(application, "cohort", None)
     if wish is not None and wish.state == cohort_rules.PROPOSED:
-        _open_cohort(actor, wish, grant, at)
+        _open_cohort(actor, wish, wish.seats if seats is None else seats, grant, at)
     for seat in Seat.objects.filter(grant=grant, application=application, state=JOINED).select_related("person"):
         assert seat.person is not None
         facts = {"grant": grant.pk, "purpose": grant.purpose}
@@ -58,30 +59,31 @@ def _bring(seat: Seat, grant: Grant, at: datetime) -> None:
     seat.save(update_fields=["grant", "version"])
 
 
-def _open_cohort(actor: Actor, wish: Cohort, grant: Grant, at: datetime) -> None:
+def _open_cohort(actor: Actor, wish: Cohort, seats: int, grant: Grant, at: datetime) -> None:
     running = cohort_of(grant)
     cohort = running if running is not None and running.state in RUNNING else wish
     used = Seat.objects.filter(grant=grant).taken(at).count() + (1 if cohort is wish else 0)
-    if used > wish.seats:
+    if used > seats:
         raise NotNow(
-            f"{used} people sit on this grant, and {wish.seats} seats were asked for.",
+            f"{used} people sit on this grant, and {seats} seats are given.",
             code="no_seat",
             rule="cohort: open",
-            change="The applicant takes seats back first, or asks for more.",
+            change="The applicant takes seats back first, or more are asked for and given.",
         )
     if cohort is not wish:
         wish.state, wish.version = CLOSED, wish.version + 1
         wish.save()
-        cohort.seats = wish.seats
     else:
         cohort.grant, cohort.lead, cohort.state = grant, grant.holder, COHORT.command("open").target or ""
         _seat_lead(actor, wish.application, grant, at)
+    data: dict[str, str | int] = {"asked": wish.seats} if seats != wish.seats else {}
+    cohort.seats = seats
     assert wish.last_day is not None
     first = datetime.combine(wish.first_day, time.min, UTC) if wish.first_day else at
     cohort.starts_at, cohort.ends_at = cohort.starts_at or first, end_of(wish.last_day)
     cohort.version += 1
     cohort.save()
-    data = {"cohort": cohort.pk, "seats": cohort.seats, "ends_at": cohort.ends_at.isoformat()}
+    data |= {"cohort": cohort.pk, "seats": cohort.seats, "ends_at": cohort.ends_at.isoformat()}
     record("cohort.opened", actor=actor, subject=f"grant:{grant.pk}", at=at, data=data)
 
 

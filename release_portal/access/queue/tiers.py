@@ -14,7 +14,7 @@ from django.db.models.functions import Cast, Concat
 
 from release_portal.access.application_rules import DRAFT
 from release_portal.access.models import Application
-from release_portal.access.review_desk import largest_open, risk_facing, step_of
+from release_portal.access.review_desk import WHO_WOULD_USE_IT, largest_open, risk_facing, step_of
 from release_portal.access.risk_rules import VERSION
 
 BATCH = 2_000
@@ -41,7 +41,8 @@ def stale_tiers() -> QuerySet[Application]:
 def refresh_tiers(*, at: datetime) -> int:
     """Work out anew what is stale, so many at a time; no version moves, since no decision rests on it."""
     largest = largest_open()
-    stale = list(stale_tiers().select_related("size__standing").order_by("due_at", "pk")[:BATCH])
+    found = stale_tiers().select_related("size__standing", "renews").prefetch_related(*WHO_WOULD_USE_IT)
+    stale = list(found.order_by("due_at", "pk")[:BATCH])
     for application in stale:
         keep_tier(application, largest, at)
     Application.objects.bulk_update(stale, ["tier", "people", "tier_basis"], batch_size=200)

@@ -29,10 +29,11 @@ class SuspendForm(ServiceForm):
 
 def limits_typed(form: ServiceForm) -> Limits:
     """Return the quota that was typed in."""
-    return Limits(_whole(form, "tokens_per_day"), _whole(form, "requests_per_minute"), _whole(form, "concurrent"))
+    return Limits(*(whole_number(form, name) for name in ("tokens_per_day", "requests_per_minute", "concurrent")))
 
 
-def _whole(form: ServiceForm, name: str) -> int:
+def whole_number(form: ServiceForm, name: str) -> int:
+    """Return a whole number that was typed in."""
     written = form.text(name).replace(",", "").strip()
     if not (written.isascii() and written.isdecimal() and len(written) <= 12):
         raise InvalidInput("Write a whole number.", field=name)

@@ -10,12 +10,13 @@ from django.utils.translation import gettext_lazy as _
 
 from release_portal.access.conditions import Conditions
 from release_portal.access.models import Application
+from release_portal.access.people.teams import Team
 from release_portal.access.programmes.applying import offered
 from release_portal.access.refusals import REASONS
 from release_portal.pages.forms.applications import day_of
 from release_portal.pages.forms.base import ServiceForm
 from release_portal.pages.forms.grant_duties import add_term_fields, terms_of
-from release_portal.pages.forms.grants import limits_typed
+from release_portal.pages.forms.grants import limits_typed, whole_number
 from release_portal.pages.forms.sampler import sampler_fields, sampler_of
 from release_portal.pages.words import FUNCTIONS
 
@@ -24,7 +25,7 @@ def _number(label: Any) -> forms.CharField:
     return forms.CharField(label=label, widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}))
 
 
-USUAL_FIELDS = ("functions", "last_day", "tokens_per_day", "requests_per_minute", "concurrent", "note")
+USUAL_FIELDS = ("functions", "last_day", "tokens_per_day", "requests_per_minute", "concurrent", "seats", "note")
 
 
 class ApproveForm(ServiceForm):
@@ -50,13 +51,17 @@ class ApproveForm(ServiceForm):
         self.order_fields([name for name in self.fields if name not in ("note", "expected_version")])
         offered = [(name, FUNCTIONS[name]) for name in application.functions]
         self.fields["functions"].choices = offered  # type: ignore[attr-defined]
+        self._wish = Team(application).wish()
+        if self._wish is not None:
+            self.fields["seats"] = _number(_("Seats"))
+            self.fields["seats"].help_text = _("As many as were asked for, or fewer; the lead's is one of them.")
         add_term_fields(self)
         self.order_fields([name for name in self.fields if name not in ("note", "expected_version")])
 
     @property
     def usual(self) -> list[forms.BoundField]:
         """What is filled in for nearly every approval."""
-        return [self[name] for name in USUAL_FIELDS]
+        return [self[name] for name in USUAL_FIELDS if name in self.fields]
 
     @property
     def further(self) -> list[forms.BoundField]:
@@ -72,18 +77,20 @@ class ApproveForm(ServiceForm):
         """Return what the decider gives."""
         limits = limits_typed(self)
         day = day_of(self.text("last_day"), "last_day")
-        return Conditions(tuple(self.texts("functions")), day, limits, terms_of(self), sampler_of(self))
+        seats = whole_number(self, "seats") if self._wish else None
+        return Conditions(tuple(self.texts("functions")), day, limits, terms_of(self), sampler_of(self), seats)
 
 
 def usual_conditions(application: Application, at: datetime) -> dict[str, Any]:
     """Return what the approval form offers first: what was asked for, within the programme's usual length and quota."""
-    first = offered(application, at)
+    first, wish = offered(application, at), Team(application).wish()
     return {
         "functions": list(first.functions),
         "last_day": first.last_day.isoformat() if first.last_day else "",
         "tokens_per_day": first.limits.tokens_per_day,
         "requests_per_minute": first.limits.requests_per_minute,
         "concurrent": first.limits.concurrent,
+        "seats": wish.seats if wish else "",
         "expected_version": application.version,
     }
 
