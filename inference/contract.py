@@ -9,7 +9,7 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -106,7 +106,7 @@ class StreamKind(StrEnum):
     """Field `kind` of an entry in a request's stream."""
 
     STARTED = "started"  # fields: step, worker
-    TOKENS = "tokens"  # fields: step, body = JSON list of Piece
+    TOKENS = "tokens"  # fields: step, body = pieces_to_json
     RESULT = "result"  # fields: body = JSON object (score)
     END = "end"  # fields: reason, error, usage = JSON of Usage; exactly one, the last
 
@@ -132,6 +132,22 @@ class Piece:
     tokens: int  # completion tokens of this sample so far, this step included
     finish: str | None = None  # FinishReason of the sample, when it ended with this step
     logprobs: tuple[TokenLogprob, ...] = ()  # of the tokens of this step, where the order asks for them
+
+
+def pieces_to_json(pieces: Iterable[Piece]) -> str:
+    """Body of a TOKENS entry; says nothing of log-probabilities where nobody asked, so that streams stay small."""
+    fields = [asdict(piece) for piece in pieces]
+    return json.dumps([{name: value for name, value in each.items() if name != "logprobs" or value} for each in fields])
+
+
+def pieces_from_json(text: str | bytes) -> list[Piece]:
+    """Read the body of a TOKENS entry back."""
+    return [Piece(**{**each, "logprobs": _logprobs(each.get("logprobs", ()))}) for each in json.loads(text)]
+
+
+def _logprobs(data: Iterable[Mapping[str, Any]]) -> tuple[TokenLogprob, ...]:
+    pairs = ((each, tuple((name, value) for name, value in each["top"])) for each in data)
+    return tuple(TokenLogprob(each["token"], each["logprob"], top) for each, top in pairs)
 
 
 @dataclass(frozen=True)

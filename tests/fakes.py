@@ -24,6 +24,7 @@ from inference.contract import (
     claim_key,
     finish_once_call,
     order_key,
+    pieces_to_json,
     stream_key,
     worker_key,
 )
@@ -76,7 +77,7 @@ def claim(client: redis.Redis, job_id: str, worker: str = WORKER) -> None:
 
 def deliver(client: redis.Redis, job_id: str, *pieces: Piece, step: int = 1) -> str:
     """Write the tokens of one step; return the entry's id."""
-    body = json.dumps([asdict(piece) for piece in pieces])
+    body = pieces_to_json(pieces)
     return str(client.xadd(stream_key(job_id), {"kind": "tokens", "step": step, "body": body}))
 
 

@@ -11,10 +11,11 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM
 
 from inference.backends.cache import SlotCache
-from inference.backends.sampling import Draw, choose
+from inference.backends.likelihood import first_of_prompt, likelihoods
+from inference.backends.sampling import Choice, Draw, choose
 from inference.backends.scoring import Score
 from inference.backends.vocabulary import Vocabulary
-from inference.contract import Function
+from inference.contract import Function, TokenLogprob
 from inference.engine.backend import Sampled, Scored
 from inference.engine.request import Sequence
 from inference.engine.scheduler import Chunk, Plan
@@ -56,6 +57,7 @@ class SlotBackend:
         self._rows: list[Sequence] = []  # row -> sequence; those that decode first
         self._decoding = 0
         self._scores: dict[Sequence, Score] = {}
+        self._read: dict[Sequence, list[TokenLogprob]] = {}  # of prompts that are to be echoed with them
 
     def encode(self, prompt: str) -> list[int]:
         """Token ids of a prompt; raises InvalidPromptError."""
@@ -85,6 +87,7 @@ class SlotBackend:
     def release(self, sequence: Sequence) -> None:
         """Free the row of a sequence, and close the holes so that the rows stay together."""
         self._scores.pop(sequence, None)
+        self._read.pop(sequence, None)
         if sequence not in self._rows:
             return
         row = self._rows.index(sequence)
@@ -101,6 +104,7 @@ class SlotBackend:
         """Free every row."""
         self._rows.clear()
         self._scores.clear()
+        self._read.clear()
         self._decoding = 0
         self._cache.forget()
 
@@ -124,11 +128,18 @@ class SlotBackend:
         tokens = self._tensor([list(prompt[start:stop])])  # [1, chunk]
         positions = torch.arange(start, stop, device=self._device)  # [chunk]
         mask = (torch.arange(stop, device=self._device) <= positions.unsqueeze(-1))[None, None]  # [1, 1, chunk, stop]
-        is_score = sequence.request.order.function is Function.SCORE
-        logits = self._forward(tokens, positions.unsqueeze(0), mask, keep_all=is_score)
+        order = sequence.request.order
+        is_score = order.function is Function.SCORE
+        is_echo = order.settings.echo and order.settings.logprobs is not None
+        logits = self._forward(tokens, positions.unsqueeze(0), mask, keep_all=is_score or is_echo)
+        following = prompt[start + 1 : stop + 1]
         if is_score:
-            self._scores.setdefault(sequence, Score()).add(logits[0], prompt[start + 1 : stop + 1])
-        elif chunk.is_last:
+            self._scores.setdefault(sequence, Score()).add(logits[0], following)
+            return logits[:, -1]
+        if is_echo:
+            first = [first_of_prompt(prompt[0], self._vocabulary)]
+            self._read.setdefault(sequence, first).extend(self._told(sequence, logits[0, : len(following)], following))
+        if chunk.is_last:
             self._let_decode(row)
         return logits[:, -1]
 
@@ -148,10 +159,18 @@ class SlotBackend:
     def _sample(self, sequences: list[Sequence], logits: list[Tensor]) -> list[Sampled]:
         if not sequences:
             return []
-        choices = choose(torch.cat(logits), [_draw(sequence) for sequence in sequences])
-        return [
-            Sampled(sequence, choice.token, choice.gap) for sequence, choice in zip(sequences, choices, strict=True)
-        ]
+        rows = torch.cat(logits)  # [sequences, vocabulary]
+        choices = choose(rows, [_draw(sequence) for sequence in sequences])
+        return [self._sampled(*one) for one in zip(sequences, choices, rows, strict=True)]
+
+    def _sampled(self, sequence: Sequence, choice: Choice, logits: Tensor) -> Sampled:
+        if choice.token is None or sequence.request.order.settings.logprobs is None:
+            return Sampled(sequence, choice.token, choice.gap)
+        told = self._told(sequence, logits.unsqueeze(0), [choice.token])
+        return Sampled(sequence, choice.token, choice.gap, tuple(told), tuple(self._read.pop(sequence, ())))
+
+    def _told(self, sequence: Sequence, logits: Tensor, tokens: list[int] | tuple[int, ...]) -> list[TokenLogprob]:
+        return likelihoods(logits, tokens, sequence.request.order.settings.logprobs or 0, self._vocabulary)
 
     def _score_of(self, sequence: Sequence) -> Scored:
         score, request = self._scores[sequence], sequence.request

@@ -24,6 +24,8 @@ class Vocabulary:
         self._tokenizer = outer.backend_tokenizer
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
+        self._anchor = self._tokenizer.encode("a", add_special_tokens=False).ids[-1:]
+        self._names: dict[int, str] = {}
         self.begin_id: int | None = outer.bos_token_id
         self.end_id: int | None = outer.eos_token_id
 
@@ -45,11 +47,24 @@ class Vocabulary:
         """Text of token ids, special tokens left out."""
         return str(self._tokenizer.decode(ids, skip_special_tokens=True))
 
+    def name(self, token: int) -> str:
+        """Text of one token as it reads within a text, special tokens as they are written."""
+        if token not in self._names:
+            self._names[token] = self._name(token)
+        return self._names[token]
+
     def offsets(self, text: str) -> list[tuple[int, int] | None]:
         """Characters start..end of each token of `encode(text)`, None for tokens the tokenizer added."""
         encoding = self._tokenizer.encode(text)
         added = encoding.special_tokens_mask
         return [None if is_added else span for span, is_added in zip(encoding.offsets, added, strict=True)]
+
+    def _name(self, token: int) -> str:
+        # After another token: some tokenizers drop the space before the first word of a text.
+        before, both = (
+            self._tokenizer.decode(ids, skip_special_tokens=False) for ids in (self._anchor, [*self._anchor, token])
+        )
+        return str(both[len(before) :])
 
     def _check(self, text: str) -> None:
         if self._survives(text):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from inference.contract import ScoreResult
+from inference.contract import ScoreResult, TokenLogprob
 from inference.engine.request import Sequence
 from inference.engine.scheduler import Plan
 
@@ -25,6 +25,8 @@ class Sampled:
     sequence: Sequence
     token: int | None  # None: the model's numbers were not finite
     gap: float = float("inf")  # distance of the best choice to the second after noise; how close another was
+    logprobs: tuple[TokenLogprob, ...] = ()  # of this token, where the order asks for it
+    prompt_logprobs: tuple[TokenLogprob, ...] = ()  # with the first token, where the order asks to echo them
 
 
 @dataclass(frozen=True)

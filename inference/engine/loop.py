@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 import time
 from collections import deque
-from dataclasses import asdict
 
-from inference.contract import FinishReason, Function, Order, Permit, Piece, StreamKind
+from inference.contract import FinishReason, Function, Order, Permit, Piece, StreamKind, pieces_to_json
 from inference.engine.backend import InvalidPromptError, LoadError, Sampled, Scored
 from inference.engine.failures import log_failure
 from inference.engine.outlet import End, Entry, Outlet, OutletLostError, Verdict
@@ -187,7 +185,9 @@ class Engine:
         for result in results:
             request = result.sequence.request
             if isinstance(result, Sampled) and result.token is not None:
-                pieces.setdefault(request, []).append(result.sequence.take(result.token))
+                opening = result.sequence.opening(result.prompt_logprobs)
+                piece = result.sequence.take(result.token, result.logprobs)
+                pieces.setdefault(request, []).extend([*opening, piece])
             elif isinstance(result, Scored) and result.result is not None:
                 result.sequence.end(FinishReason.COMPLETE)
                 entries[request] = Entry(request, StreamKind.RESULT, result.result.to_json())
@@ -197,8 +197,7 @@ class Engine:
                 lane.scheduler.retire(result.sequence)
                 lane.backend.release(result.sequence)
         for request, added in pieces.items():
-            body = json.dumps([asdict(piece) for piece in added])
-            entries[request] = Entry(request, StreamKind.TOKENS, body, tuple(added))
+            entries[request] = Entry(request, StreamKind.TOKENS, pieces_to_json(added), tuple(added))
         return entries
 
     def _fail(self, lane: Lane, error: Exception) -> None:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterable
 from enum import Enum
 
-from inference.contract import FinishReason, Function, Order, Permit, Piece, Usage
+from inference.contract import FinishReason, Function, Order, Permit, Piece, TokenLogprob, Usage
 from inference.engine.text import Decode, Detokenizer, StopStrings
 
 CONTEXT_OF_TEXT = 4  # prompt tokens decoded along with the first new token
@@ -53,22 +53,32 @@ class Sequence:
         """Position in the context of `last_token`, from 0."""
         return len(self.request.prompt_ids) + len(self.output) - 1
 
-    def take(self, token: int) -> Piece:
+    def opening(self, logprobs: tuple[TokenLogprob, ...] = ()) -> list[Piece]:
+        """What comes before the first token: the prompt as a piece of its own, where the order asks for it.
+
+        The prompt is no part of the completion: it counts no tokens, and no stop string is looked for in it.
+        """
+        if self.output or not self.request.order.settings.echo:
+            return []
+        return [Piece(self.sample, self.request.order.prompt, 0, logprobs=logprobs)]
+
+    def take(self, token: int, logprobs: tuple[TokenLogprob, ...] = ()) -> Piece:
         """Add a sampled token and return what it adds for the reader; may finish the sequence.
 
         Every token counts as a completion token whether its text is shown, held back or cut off with a stop
-        string; only the end-of-text token does not.
+        string; only the end-of-text token does not. The piece of a token carries its log-probability even when
+        its text comes later or never.
         """
         if token in self.request.end_ids:
             return self._finish(FinishReason.STOP, *self._rest())
         self.output.append(token)
         text, is_stopped = self._stops.feed(self._detokenizer.feed(token))
         if is_stopped:
-            return self._finish(FinishReason.STOP, text, is_stopped)
+            return self._finish(FinishReason.STOP, text, is_stopped, logprobs)
         if len(self.output) >= self.request.order.settings.max_tokens:
             rest, is_stopped = self._rest()
-            return self._finish(FinishReason.LENGTH, text + rest, is_stopped)
-        return self._piece(text)
+            return self._finish(FinishReason.LENGTH, text + rest, is_stopped, logprobs)
+        return self._piece(text, logprobs)
 
     def end(self, reason: FinishReason) -> None:
         """Close the sequence without another piece."""
@@ -79,12 +89,14 @@ class Sequence:
         text, is_stopped = self._stops.feed(self._detokenizer.flush())
         return (text, True) if is_stopped else (text + self._stops.flush(), False)
 
-    def _finish(self, reason: FinishReason, text: str, is_stopped: bool) -> Piece:
+    def _finish(
+        self, reason: FinishReason, text: str, is_stopped: bool, logprobs: tuple[TokenLogprob, ...] = ()
+    ) -> Piece:
         self.end(FinishReason.STOP if is_stopped else reason)
-        return self._piece(text)
+        return self._piece(text, logprobs)
 
-    def _piece(self, text: str) -> Piece:
-        return Piece(self.sample, text, len(self.output), self.reason.value if self.reason else None)
+    def _piece(self, text: str, logprobs: tuple[TokenLogprob, ...]) -> Piece:
+        return Piece(self.sample, text, len(self.output), self.reason.value if self.reason else None, logprobs)
 
 
 class Request:
