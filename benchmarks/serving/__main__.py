@@ -1,0 +1,151 @@
+"""Measure serving: a part of `make bench`.
+
+A full run needs the peers' environment (`make peers`) and writes docs/performance.md; QUICK=1 runs a small part and
+prints it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+
+from tokenizers import Tokenizer
+
+from benchmarks.serving import loads, report, scores
+from benchmarks.serving.outcome import Outcome
+from benchmarks.serving.rivals import CHECKOUT, OURS, PEERS, interleaved, started
+from benchmarks.serving.through import Through
+from benchmarks.serving.workload import Ask, burst, poisson
+from release_portal.registry.demo_model import converted_folder, demo_source
+
+DOCS = CHECKOUT / "docs"
+MODELS = CHECKOUT / ".cache" / "models"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is measured."""
+
+    streams: Sequence[int]
+    new_tokens: int
+    rounds: int
+    contenders: Sequence[str]
+    is_whole: bool
+
+
+FULL = Plan((1, 4, 16, 64), 32, 5, (*OURS, *PEERS), is_whole=True)
+QUICK = Plan((1, 4), 8, 1, ("engine-fp32", "generate-fp32", "batching-fp32"), is_whole=False)
+# One by one gives the same rate at 64 as at 16, and takes minutes for it.
+MOST_ONE_BY_ONE = 16
+
+
+def main() -> None:
+    """Measure, print, and after a full run write the page."""
+    plan = QUICK if os.environ.get("QUICK") else FULL
+    source = demo_source()
+    folder = converted_folder(source, MODELS, print)
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    with tempfile.TemporaryDirectory(prefix="portal-serving-") as name:
+        work = Path(name)
+        (work / "model").symlink_to(folder)
+        (work / "source.gguf").symlink_to(source)
+        run = _measure(plan, work, tokenizer)
+    text = report.page(run, _heading(plan))
+    print("\n" + text)
+    if plan.is_whole:
+        (DOCS / "performance.md").write_text(text, encoding="utf-8")
+        (DOCS / "performance.json").write_text(json.dumps(report.figures(run), indent=1) + "\n", encoding="utf-8")
+        (DOCS / "images" / "performance.svg").write_text(report.chart(run), encoding="utf-8")
+
+
+def _measure(plan: Plan, work: Path, tokenizer: Tokenizer) -> report.Run:
+    asks = {
+        count: burst(tokenizer, count, plan.new_tokens, shortest=16, longest=128, seed=count) for count in plan.streams
+    }
+    loaded = loads.measure(work / "model", work / "store", plan.rounds)
+    print(f"loading: {loaded}", flush=True)
+    scored = scores.measure(work / "model", burst(tokenizer, 16, 1, shortest=8, longest=256, seed=1), plan.rounds)
+    print(f"score jobs: {scored}", flush=True)
+    bursts: dict[int, report.ByName] = {}
+    arrivals: report.ByName = {}
+    with started(plan.contenders, work / "model", _peers(plan), work) as rivals:
+        for count, wanted in asks.items():
+            print(f"  {count} streams", flush=True)
+            fit = {name: one for name, one in rivals.items() if count <= MOST_ONE_BY_ONE or name != report.REFERENCE}
+            bursts[count] = interleaved(fit, wanted, plan.rounds)
+        if plan.is_whole:
+            fast = {name: one for name, one in rivals.items() if name != report.REFERENCE}
+            rate = 0.7 * median(one.rate for one in bursts[16]["engine-fp32"]) / plan.new_tokens
+            arrivals = interleaved(fast, poisson(asks[16], rate, seed=7), plan.rounds)
+    through = _through(plan, work, asks) if plan.is_whole else {}
+    most = {name: max(one.megabytes for one in bursts[count][name]) for count in bursts for name in bursts[count]}
+    return report.Run(bursts, arrivals, through, scored, loaded, most)
+
+
+def _through(plan: Plan, work: Path, asks: dict[int, list[Ask]]) -> dict[int, report.ByName]:
+    """The portal beside the bare engine, in turn; the other waits idle meanwhile."""
+    found: dict[int, report.ByName] = {}
+    portal = Through(work / "home", _end_ids(work / "model"))
+    try:
+        with started(["engine-fp32"], work / "model", None, work) as rivals:
+            for count in (1, 64):
+                rounds: dict[str, list[Outcome]] = {"engine": [], "portal": []}
+                portal.run(asks[count][:1])
+                rivals["engine-fp32"].run(asks[count][:1])
+                for _ in range(plan.rounds):
+                    rounds["engine"].append(rivals["engine-fp32"].run(asks[count]))
+                    rounds["portal"].append(portal.run(asks[count]))
+                    print(f"    {count}: bare {rounds['engine'][-1].rate:.1f}, portal {rounds['portal'][-1].rate:.1f}")
+                found[count] = rounds
+    finally:
+        portal.stop()
+    return found
+
+
+def _end_ids(folder: Path) -> list[int]:
+    ids = json.loads((folder / "generation_config.json").read_text())["eos_token_id"]
+    return ids if isinstance(ids, list) else [ids]
+
+
+def _peers(plan: Plan) -> str | None:
+    """The Python of the peers' environment; ends the run with what to do when a full one has none."""
+    if not plan.is_whole:
+        return None
+    python = os.environ.get("PEERS_PYTHON", "")
+    if not python or not shutil.which(python):
+        sys.exit("A full run measures peers too: `make peers` makes their environment; QUICK=1 goes without.")
+    return python
+
+
+def _heading(plan: Plan) -> list[str]:
+    libraries = ", ".join(f"{name} {version(name)}" for name in ("torch", "transformers"))
+    when = datetime.now(UTC).strftime("%d %B %Y")
+    cores = len(os.sched_getaffinity(0))
+    return [
+        f"`make bench` on {when}: {_processor()}, {cores} cores, no GPU; "
+        f"Python {platform.python_version()}, {libraries}; SmolLM2-135M, real weights.",
+        f"Every request has {plan.new_tokens} new tokens and a prompt of 16 to 128, greedy; a burst arrives at once. "
+        f"{plan.rounds} rounds; in each, every contender ran once, in turn, in a process of its own. "
+        "Figures are medians with the least and the most; ratios are taken round by round.",
+    ]
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+if __name__ == "__main__":
+    main()

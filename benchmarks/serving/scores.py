@@ -1,0 +1,103 @@
+"""A score job beside forward passes one by one: texts of mixed length, each number computed either way."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import torch
+from transformers import AutoModelForCausalLM
+
+from benchmarks.serving.outcome import Spread
+from benchmarks.serving.workload import Ask
+from inference.backends import runtime
+from inference.backends.loader import FolderLoader
+from inference.backends.slots import SlotBackend
+from inference.contract import Function, Order, Permit, ScoreResult
+from inference.engine import loop
+from inference.engine.outlet import End, Entry, Verdict
+from inference.engine.scheduler import Scheduler
+from inference.engine.shelf import Shelf
+
+NEAR = 1e-3  # how far a log-probability may lie from the one computed alone
+
+
+class Results:
+    """Keeps results by job."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, ScoreResult] = {}
+
+    def publish(self, step: int, entries: list[Entry]) -> list[Verdict]:
+        """Take every result."""
+        for entry in entries:
+            if entry.kind is not None:
+                self.found[entry.request.job_id] = ScoreResult.from_json(entry.body)
+        return [Verdict() for _ in entries]
+
+    def finish(self, ends: Iterable[End]) -> None:
+        """Nothing is written anywhere."""
+
+
+def measure(folder: Path, asks: Sequence[Ask], rounds: int) -> tuple[Spread, Spread]:
+    """Score all texts as jobs and one by one, in turn.
+
+    Returns:
+        Tokens per second of jobs, and how many times as fast they were as one by one.
+
+    Raises:
+        AssertionError: the two do not give the same numbers.
+    """
+    runtime.prepare()
+    results = Results()
+    shelf = Shelf(FolderLoader(folder, SlotBackend), lambda: Scheduler(64, 256), budget=sys.maxsize)
+    engine = loop.Engine(shelf, results)
+    shelf.borrow("")
+    engine.start()
+    model = AutoModelForCausalLM.from_pretrained(folder, attn_implementation="sdpa").eval()
+    tokens = sum(len(ask.ids) - 1 for ask in asks)
+    as_jobs, ratios = [], []
+    for number in range(rounds + 1):  # the first is not counted
+        seconds = _jobs(engine, asks, number)
+        began = time.perf_counter()
+        expected = [_alone(model, ask) for ask in asks]
+        alone = time.perf_counter() - began
+        _compare([results.found[f"{number}-{at}"] for at in range(len(asks))], expected)
+        if number:
+            as_jobs.append(tokens / seconds)
+            ratios.append(alone / seconds)
+    engine.stop()
+    return Spread.of(as_jobs), Spread.of(ratios)
+
+
+def _jobs(engine: loop.Engine, asks: Sequence[Ask], number: int) -> float:
+    began = time.perf_counter()
+    requests = []
+    for at, ask in enumerate(asks):
+        permit = Permit(f"{number}-{at}", "", "", Function.SCORE.value, float("inf"), {})
+        requests.append(engine.submit(permit, Order(Function.SCORE, ask.prompt)))
+    for request in requests:
+        request.done.wait()
+    return time.perf_counter() - began
+
+
+@torch.inference_mode()
+def _alone(model: torch.nn.Module, ask: Ask) -> torch.Tensor:
+    """Log-probability, rank, entropy, mean and variance of every token, [tokens, 5], from one forward pass."""
+    logits = model(input_ids=torch.tensor([ask.ids])).logits[0, :-1]  # [tokens, vocabulary]
+    logprobs = logits.log_softmax(-1)
+    own = logprobs.gather(-1, torch.tensor(ask.ids[1:]).unsqueeze(-1))  # [tokens, 1]
+    rank = (logprobs > own).sum(-1) + 1
+    probs = logprobs.exp()
+    mean = (probs * logprobs).sum(-1)
+    variance = (probs * (logprobs - mean.unsqueeze(-1)).square()).sum(-1)
+    return torch.stack([own[:, 0], rank.float(), -mean, mean, variance], -1)
+
+
+def _compare(results: Sequence[ScoreResult], expected: Sequence[torch.Tensor]) -> None:
+    for result, numbers in zip(results, expected, strict=True):
+        found = [token.logprob for token in result.tokens if token.logprob is not None]
+        assert len(found) == len(numbers), "a score job left tokens out"
+        assert max(abs(one - other) for one, other in zip(found, numbers[:, 0].tolist(), strict=True)) < NEAR
