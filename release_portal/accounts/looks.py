@@ -6,6 +6,7 @@ cannot be written nothing is shown.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.db.models import QuerySet
@@ -20,6 +21,7 @@ THINGS: dict[str, str] = {
     "grant": "your grant",
     "person": "your account and roles",
     "appeal": "your appeal",
+    "seat": "your seat on a grant",
 }
 ONE_LOOK = timedelta(hours=1)
 
@@ -34,15 +36,30 @@ def note_look(actor: Actor, person: User, what: str, subject: str, *, at: dateti
         subject: which one, as the record names it.
         at: the time of opening.
     """
+    note_looks(actor, [(person.pk, subject)], what, at=at)
+
+
+def note_looks(actor: Actor, about: Iterable[tuple[int, str]], what: str, *, at: datetime) -> None:
+    """Write down that the actor opens something about several people at once.
+
+    Args:
+        actor: who opens it.
+        about: for each person the account, and which thing, as the record names it.
+        what: key of THINGS.
+        at: the time of opening.
+    """
     if what not in THINGS:
         raise KeyError(what)
-    if not actor.is_person or actor.account_id == person.pk:
-        return
-    mine = Look.objects.filter(person=person, by_id=actor.id, subject=subject)
-    if mine.filter(at__gt=at - ONE_LOOK, at__lte=at).exists():
-        return
-    look = Look(
-        person=person,
+    others = {(person, subject) for person, subject in about if actor.is_person and person != actor.account_id}
+    mine = Look.objects.filter(by_id=actor.id, subject__in={subject for _, subject in others})
+    known = set(mine.filter(at__gt=at - ONE_LOOK, at__lte=at).values_list("person_id", "subject"))
+    looks = [_look(actor, person, what, subject, at) for person, subject in sorted(others - known)]
+    Look.objects.bulk_create(looks, ignore_conflicts=True)
+
+
+def _look(actor: Actor, person: int, what: str, subject: str, at: datetime) -> Look:
+    return Look(
+        person_id=person,
         by_id=actor.id,
         by_name=actor.name,
         roles=", ".join(sorted(role.replace("_", " ") for role in actor.roles))[:200],
@@ -51,7 +68,6 @@ def note_look(actor: Actor, person: User, what: str, subject: str, *, at: dateti
         at=at,
         hour=at.replace(minute=0, second=0, microsecond=0),
     )
-    Look.objects.bulk_create([look], ignore_conflicts=True)
 
 
 def looks_at(person: User) -> QuerySet[Look]:

@@ -8,16 +8,21 @@ from typing import Any
 
 import pytest
 
+from release_portal.access.engagements import Rules, agree_to_engagement, write_engagement
 from release_portal.access.models import Application
+from release_portal.access.reviews import refuse_application
 from release_portal.accounts.looks import THINGS, looks_at, note_look
 from release_portal.accounts.models import Look
 from release_portal.accounts.own_data import export_own_data
+from release_portal.appeals.services import file_appeal
 from release_portal.audit.models import AuditEvent
 from release_portal.core.actors import ANONYMOUS, system_actor
+from release_portal.misuse.filing import Filing, file_report
 from release_portal.ops.demo import DEMO
 from release_portal.ops.demo_applications import write_agreement
 from tests.services.applying import DAY, submit
-from tests.world import World
+from tests.services.teaming import team_grant
+from tests.world import SERVED, World
 
 pytestmark = pytest.mark.django_db
 ClientOf = Callable[[str], Any]
@@ -110,3 +115,44 @@ def test_whoever_is_refused_did_not_look(world: World, client_of: ClientOf, at: 
     assert client_of("finn").get(f"/staff/applications/{application.pk}/").status_code == 403
     assert client_of("finn").get(f"/grants/{world.grants['cleo'].pk}/").status_code == 404
     assert not Look.objects.exists()
+
+
+def test_a_team_opened_by_a_role_is_a_look_at_its_holder_and_at_each_member(
+    world: World, client_of: ClientOf, at: datetime
+) -> None:
+    write_agreement(DEMO, at=at - DAY)
+    grant = team_grant(world, at, "lou", "kim")
+    for name in ("finn", "ben", "ben"):
+        assert client_of(name).get(f"/grants/{grant.pk}/team/").status_code == 200
+    assert client_of("dan").get(f"/grants/{grant.pk}/team/").status_code == 404
+    looks = {(one.person.username, one.by_name, one.what) for one in Look.objects.all()}
+    assert looks == {("finn", "ben", "grant"), ("lou", "ben", "seat"), ("kim", "ben", "seat")}
+
+
+def test_an_appeal_opened_at_the_desk_is_a_look_at_the_appellants(
+    world: World, client_of: ClientOf, at: datetime
+) -> None:
+    write_agreement(DEMO, at=at - DAY)
+    sent = submit(world, "lou", at)
+    refuse_application(world.actor("ivy"), sent.pk, code="purpose_unclear", text="No.", expected_version=1, at=at)
+    appeal = file_appeal(world.actor("lou"), f"application:{sent.pk}", text="It is clear.", at=at)
+    assert client_of("ben").get(f"/staff/appeals/{appeal.pk}/").status_code == 200
+    assert client_of("lou").get(f"/appeals/{appeal.pk}/").status_code == 200
+    assert [(one.by_name, one.what, one.subject) for one in looks_at(world.people["lou"])] == [
+        ("ben", "appeal", f"appeal:{appeal.pk}")
+    ]
+
+
+def test_rules_of_engagement_on_a_report_are_a_look_at_the_holders_grant(
+    world: World, client_of: ClientOf, at: datetime
+) -> None:
+    grant = world.grants["cleo"]
+    rules = Rules((SERVED,), ("FRAUD",), 1_000, "Our own server.", at + 20 * DAY)
+    write_engagement(world.actor("ivy"), grant.pk, rules, at=at - DAY)
+    agree_to_engagement(world.actor("ben"), grant.pk, at=at - DAY)
+    report, _ = file_report(ANONYMOUS, Filing("A shop.", "Five stars!"), address="192.0.2.1", at=at)
+    page = f"/staff/reports/{report.pk}/"
+    assert client_of("ben").get(page).status_code == 200
+    assert not Look.objects.exists(), "nothing of anybody's is shown"
+    assert client_of("ben").get(page, {"grant": grant.pk}).status_code == 200
+    assert [(one.by_name, one.subject) for one in looks_at(world.people["cleo"])] == [("ben", f"grant:{grant.pk}")]

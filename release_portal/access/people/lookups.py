@@ -15,6 +15,7 @@ from release_portal.access.models.people import SeatQuerySet
 from release_portal.access.people.cohort_rules import RUNNING
 from release_portal.access.people.seat_rules import INVITED, SEAT, decide_leaving
 from release_portal.access.people.teams import Team, relations_to_seat, relations_to_team, team_of
+from release_portal.accounts.looks import note_looks
 from release_portal.accounts.roles import STAFF_ROLES
 from release_portal.core.actors import Actor
 from release_portal.core.decisions import Decision
@@ -33,6 +34,19 @@ def team_of_grant(actor: Actor, grant_id: str) -> Team:
     if not may_see_team(actor, team):
         raise NotFound("There is nothing here.", change="Your own seat stands on your grants' page.")
     return team
+
+
+def note_team_look(actor: Actor, team: Team, *, at: datetime) -> None:
+    """Write down that somebody with a role opens a team: the holder's grant, and the seat of each who took one.
+
+    Who looks after the team, or stands by to, reads it as their own work and not by a role.
+    """
+    grant = team.grant
+    if grant is None or may_lead(actor, team):
+        return
+    note_looks(actor, [(grant.holder_id, team.subject)], "grant", at=at)
+    taken = team.rows().exclude(person=None).values_list("person_id", "pk")
+    note_looks(actor, [(person, f"seat:{pk}") for person, pk in taken], "seat", at=at)
 
 
 def seats_of(team: Team) -> SeatQuerySet:
@@ -109,9 +123,14 @@ def _lead_id(team: Team) -> int:
 
 def may_see_team(actor: Actor, team: Team) -> bool:
     """Whether the actor may read who is on a team: its lead, the deputy, and of a grant staff."""
+    return may_lead(actor, team) or bool(team.grant and actor.has_role(*STAFF_ROLES))
+
+
+def may_lead(actor: Actor, team: Team) -> bool:
+    """Whether the actor looks after a team, or is the deputy who would."""
     cohort = team.cohort if team.grant else None
     is_deputy = cohort is not None and actor.is_person and cohort.deputy_id == actor.account_id
-    return bool(relations_to_team(actor, team)) or is_deputy or bool(team.grant and actor.has_role(*STAFF_ROLES))
+    return bool(relations_to_team(actor, team)) or is_deputy
 
 
 def _nothing() -> NotFound:

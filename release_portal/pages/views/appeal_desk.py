@@ -14,10 +14,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from django.views.decorators.cache import never_cache
 
+from release_portal.accounts.looks import note_look
 from release_portal.appeals import services
 from release_portal.appeals.lookups import appeal_to_decide, appeals_to_decide, decision_on, free_deciders
 from release_portal.appeals.models import Appeal
 from release_portal.appeals.rules import DECIDERS, ENDED
+from release_portal.appeals.services import appeal_subject
 from release_portal.core.actors import Actor
 from release_portal.core.clock import now
 from release_portal.core.decisions import Decision
@@ -130,6 +132,7 @@ def _decision(name: str, actor: Actor, shown: Appeal) -> Decision:
 def _page(
     request: PortalRequest, shown: Appeal, bound: dict[str, DeskForm] | None = None, status: int = 200
 ) -> HttpResponse:
+    note_look(request.actor, shown.appellant, "appeal", appeal_subject(shown), at=now())
     decisions = {name: _decision(name, request.actor, shown) for name in FORMS}
     context = {
         **facts_of(shown),

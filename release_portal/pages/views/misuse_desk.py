@@ -13,6 +13,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
+from release_portal.access.services import grant_subject
+from release_portal.accounts.looks import note_looks
 from release_portal.core.actors import Actor
 from release_portal.core.clock import now
 from release_portal.core.declare import roles
@@ -164,15 +166,19 @@ def _bound(name: str, request: PortalRequest) -> DeskForm:
 def _page(request: PortalRequest, shown: MisuseReport, bound: Bound | None = None, status: int = 200) -> HttpResponse:
     at, actor, given = now(), request.actor, bound or {}
     grant_id = filter_text(request, "grant")
+    covering = engagements_beside(actor, shown, at=at, grant_id=grant_id)
+    note_looks(
+        actor,
+        [(one.engagement.grant.holder_id, grant_subject(one.engagement.grant)) for one in covering],
+        "grant",
+        at=at,
+    )
     measures = [_measure(one, shown, given) for one in possible_measures(actor, shown, grant_id=grant_id)]
     known = {one["possible"].key for one in measures} | set(RULES)
     context = {
         **_row(shown, at),
         "matches": shown.matches.select_related("job__size", "job__grant"),
-        "covering": [
-            {"covering": one, **rules_shown(one.engagement)}
-            for one in engagements_beside(actor, shown, at=at, grant_id=grant_id)
-        ],
+        "covering": [{"covering": one, **rules_shown(one.engagement)} for one in covering],
         "duplicates": shown.duplicates.all(),
         "case_holds": case_holds(shown),
         "conversation": shown.messages.all(),

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from release_portal.access.people import cohorts, ends, invitations, suspensions
 from release_portal.access.people.cohort_rules import Wish
-from release_portal.access.people.lookups import seat_in, team_of_application, team_of_grant
+from release_portal.access.people.lookups import note_team_look, seat_in, team_of_application, team_of_grant
 from release_portal.access.people.teams import Team
 from release_portal.core.actors import Actor
 from release_portal.core.clock import now
@@ -232,6 +232,7 @@ def _fresh(team: Team, key: str) -> dict[str, Any]:
 
 def _page(request: PortalRequest, team: Team, bound: Bound | None = None, status: int = 200) -> HttpResponse:
     at, actor = now(), request.actor
+    note_team_look(actor, team, at=at)
     is_draft = team.application is not None and team.takes_invitations()
     context = page_of_team(actor, team, at, bound)
     context["wish_form"] = ((bound or {}).get("ask") or wish_form(team)) if is_draft else None
