@@ -24,7 +24,13 @@ DELETION = Lifecycle(
     (
         command("ask", "new", ASKED, "person", "password and name typed; nothing stands in its way"),
         command("call_back", "asked", CALLED_BACK, "person", "within 14 days, and longer while it is held up"),
-        command("carry_out", "asked", DONE, "system", "14 days later; it waits while something stands in its way"),
+        command(
+            "carry_out",
+            "asked",
+            DONE,
+            "system",
+            "14 days later; it waits while something is in its way or is kept",
+        ),
     ),
 )
 

@@ -24,6 +24,7 @@ WHEN = "%d %B %Y, %H:%M UTC"
 PATH = "/account/data/"
 
 _OBSTACLES: dict[str, Callable[[User, datetime], Iterable[Obstacle]]] = {}
+_HOLDS: dict[str, Callable[[User, datetime], bool]] = {}
 
 
 def register_obstacles(kind: str, find: Callable[[User, datetime], Iterable[Obstacle]]) -> None:
@@ -39,6 +40,21 @@ def obstacle_kinds() -> tuple[str, ...]:
 def obstacles_of(user: User, at: datetime) -> list[Obstacle]:
     """Return everything that stands in the way of deleting an account now."""
     return [one for kind in obstacle_kinds() for one in _OBSTACLES[kind](user, at)]
+
+
+def register_hold(kind: str, holds: Callable[[User, datetime], bool]) -> None:
+    """Declare what keeps a deletion waiting without being named to anybody; the same kind again replaces it."""
+    _HOLDS[kind] = holds
+
+
+def hold_kinds() -> tuple[str, ...]:
+    """Return what can keep a deletion waiting, by name."""
+    return tuple(sorted(_HOLDS))
+
+
+def is_held(user: User, at: datetime) -> bool:
+    """Whether something must be kept for now; which, and that it is so, is told to nobody."""
+    return any(holds(user, at) for holds in _HOLDS.values())
 
 
 def open_deletion(user: User) -> Deletion | None:
@@ -90,7 +106,7 @@ def call_back_deletion(actor: Actor, user: User, *, at: datetime) -> Deletion:
 
 
 def carry_out_deletions(actor: Actor, *, at: datetime) -> int:
-    """Carry out what is due, each in a transaction of its own; what something stands in the way of waits."""
+    """Carry out what is due, each in a transaction of its own; what is in the way or held waits."""
     due = Deletion.objects.filter(state=ASKED, due_at__lte=at).order_by("due_at", "pk")
     return sum(_carry_out(actor, pk, at) for pk in list(due.values_list("pk", flat=True)))
 
@@ -106,6 +122,8 @@ def _carry_out(actor: Actor, deletion_id: int, at: datetime) -> bool:
         facts = {"reason": decision.reason, "change": decision.change}
         tell(deletion.user, "deletion_waits", facts, at=at, path=PATH, dedupe_key=f"deletion:{deletion.pk}:waits")
         return False
+    if is_held(deletion.user, at):
+        return False  # without a word: to say it would tell that there is something
     tell(deletion.user, "deletion_done", {"account": deletion.user.username}, at=at)
     deletion.state, deletion.ended_at, deletion.erased = DONE, at, erase(deletion.user, at)
     deletion.save(update_fields=["state", "ended_at", "erased"])

@@ -1,23 +1,19 @@
-"""Evidence holds: while a case is open, what it rests on is not deleted."""
+"""Evidence holds: while a case is open, what it rests on is not deleted, and nobody learns of the case by that."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 
-from release_portal.accounts.deletion_rules import Obstacle
-from release_portal.accounts.deletions import register_obstacles
+from release_portal.accounts.deletions import register_hold
 from release_portal.accounts.models import User
 from release_portal.misuse.lookups import is_under_report
 
 
 def declare() -> None:
     """Declare open cases; what reporters wrote is kept apart from accounts and is no holding."""
-    register_obstacles("cases", open_cases)
+    register_hold("cases", open_case)
 
 
-def open_cases(user: User, at: datetime) -> Iterable[Obstacle]:
-    """Say that there is a case, because the person may know what is kept of theirs and why; not which."""
-    if is_under_report(user.pk):
-        reason = "A misuse report about generations under your account is open, and they are evidence."
-        yield Obstacle("open_case", reason, "It goes when the report is closed; you are told what was decided.")
+def open_case(user: User, at: datetime) -> bool:
+    """Whether generations under an account are evidence of an open case."""
+    return is_under_report(user.pk)
