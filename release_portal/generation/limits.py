@@ -11,6 +11,8 @@ from release_portal.access.sampler_rules import FRACTIONS, WIDEST, Bounds, neare
 from release_portal.core.errors import InvalidInput
 
 MOST_STOPS, LONGEST_STOP = 4, 200
+MOST_BIASED, STRONGEST_BIAS = 1_024, 100
+MOST_PROMPTS = 64  # in one request; a grant's concurrent requests bound them further
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,12 @@ RANGES: dict[str, Range] = {
     "top_p": _within("top_p", 1.0),
     "seed": Range(0, 2**63 - 1, 0, is_whole=True),
     "samples": _within("samples", 1),
+    "repetition_penalty": Range(0.1, 10, 1.0),
+    "presence_penalty": Range(-2, 2, 0.0),
+    "frequency_penalty": Range(-2, 2, 0.0),
 }
+# How many of the likeliest tokens may be named beside each chosen one.
+LOGPROBS = Range(0, 20, 0, is_whole=True)
 
 
 def read_settings(
@@ -118,6 +125,12 @@ def read_settings(
         stop=read_stops(values.get("stop")),
         seed=fresh_seed() if seed is None or seed == "" else int(numbers["seed"]),
         samples=int(numbers["samples"]),
+        repetition_penalty=float(numbers["repetition_penalty"]),
+        presence_penalty=float(numbers["presence_penalty"]),
+        frequency_penalty=float(numbers["frequency_penalty"]),
+        logit_bias=read_bias(values.get("logit_bias")),
+        logprobs=_read_logprobs(values.get("logprobs")),
+        echo=_read_echo(values.get("echo")),
     )
 
 
@@ -139,6 +152,35 @@ def read_stops(value: Any) -> tuple[str, ...]:
     if len(stops) > MOST_STOPS or any(len(stop) > LONGEST_STOP for stop in stops):
         raise _wrong("stop", f"stop takes at most {MOST_STOPS} texts of at most {LONGEST_STOP} characters.")
     return tuple(stops)
+
+
+def read_bias(value: Any) -> tuple[tuple[int, float], ...]:
+    """Return what is added to the logits of tokens, from an object of token ids and numbers, or nothing."""
+    if value is None or value == "":
+        return ()
+    if not isinstance(value, Mapping):
+        raise _wrong("logit_bias", "logit_bias must be an object of token ids and numbers.")
+    if len(value) > MOST_BIASED:
+        raise _wrong("logit_bias", f"logit_bias takes at most {MOST_BIASED:,} tokens.")
+    span = Range(-STRONGEST_BIAS, STRONGEST_BIAS, 0.0)
+    return tuple(sorted((_token_id(token), span.read("logit_bias", bias)) for token, bias in value.items()))
+
+
+def _token_id(text: Any) -> int:
+    """Read a token id as JSON writes it: one spelling, so that no token is named twice."""
+    if isinstance(text, str) and len(text) < 10 and text.isdecimal() and str(int(text)) == text:
+        return int(text)
+    raise _wrong("logit_bias", "logit_bias names tokens by their ids: whole numbers written as text.")
+
+
+def _read_logprobs(value: Any) -> int | None:
+    return None if value is None or value == "" else int(LOGPROBS.read("logprobs", value))
+
+
+def _read_echo(value: Any) -> bool:
+    if value not in (None, "", True, False) or isinstance(value, int | float) and not isinstance(value, bool):
+        raise _wrong("echo", "echo must be true or false.")
+    return bool(value)
 
 
 def read_prompt(value: Any) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +17,8 @@ from release_portal.core.errors import PortalError
 from release_portal.generation.limits import read_prompt, read_settings
 from release_portal.jobs.lookups import generation_for
 from release_portal.jobs.models import Job, Receipt
-from release_portal.jobs.services import JobRequest, submit_job
+from release_portal.jobs.prompts import text_of
+from release_portal.jobs.services import JobRequest, submit_job, submit_jobs
 from release_portal.releases.lookups import longest_output
 
 
@@ -38,21 +40,56 @@ def generate(
     """Submit a generation from the words of a form or a client.
 
     Args:
-        values: prompt, temperature, top_k, top_p, max_tokens, stop, seed, samples, purpose; numbers may be text.
+        values: prompt, temperature, top_k, top_p, max_tokens, stop, seed, samples, penalties, logit_bias, logprobs,
+            echo, purpose; numbers may be text.
         usual_tokens: length of an output where the values give none.
     """
+    request = _request(actor, size, values, at=at, interface=interface, usual_tokens=usual_tokens)
+    prompt = read_prompt(values.get("prompt", ""))
+    return submit_job(actor, replace(request, prompt=prompt, submit_key=submit_key or None), at=at)
+
+
+def generate_each(
+    actor: Actor,
+    size: str,
+    prompts: Sequence[str | tuple[int, ...]],
+    values: Mapping[str, Any],
+    *,
+    at: datetime,
+    usual_tokens: int | None = None,
+) -> list[Job]:
+    """Submit one generation for each prompt of a client's request, in their order: all of them, or none.
+
+    Args:
+        prompts: texts, or the ids of their tokens.
+        values: as for `generate`, without a prompt; all share the settings and the seed.
+    """
+    request = _request(actor, size, values, at=at, interface="api", usual_tokens=usual_tokens)
+    texts = [one if isinstance(one, str) else _text_of(actor, size, one, at) for one in prompts]
+    return submit_jobs(actor, [replace(request, prompt=read_prompt(text)) for text in texts], at=at)
+
+
+def _request(
+    actor: Actor, size: str, values: Mapping[str, Any], *, at: datetime, interface: str, usual_tokens: int | None
+) -> JobRequest:
+    """Return the request that the values describe, its prompt left open."""
     bounds = _bounds(actor, size, at)
-    request = JobRequest(
+    return JobRequest(
         size=size,
         function=Function.GENERATE,
-        prompt=read_prompt(values.get("prompt", "")),
+        prompt="",
         settings=read_settings(values, fresh_seed, _longest(actor, size, at), bounds=bounds, usual_tokens=usual_tokens),
         interface=interface,
         needs_reader=interface == "web",
-        submit_key=submit_key or None,
         purpose=str(values.get("purpose") or ""),
     )
-    return submit_job(actor, request, at=at)
+
+
+def _text_of(actor: Actor, size: str, ids: tuple[int, ...], at: datetime) -> str:
+    """Return the text whose tokens these are; who may not use the size learns nothing of its vocabulary."""
+    found = size_for(actor, size, Action.GENERATE, at=at).size
+    assert found.current_revision is not None  # the policy refuses sizes without weights
+    return text_of(found, found.current_revision, ids)
 
 
 def _bounds(actor: Actor, size: str, at: datetime) -> Bounds:
@@ -73,13 +110,13 @@ def _longest(actor: Actor, size: str, at: datetime) -> int | None:
 
 
 def generate_again(actor: Actor, job_id: str, *, at: datetime, submit_key: str | None = None) -> Job:
-    """Submit the same prompt, settings and seed as one of the actor's earlier jobs."""
+    """Submit the same prompt, settings and seed as an earlier job of the actor's; the page says the prompt."""
     earlier = generation_for(actor, job_id)
     request = JobRequest(
         size=earlier.size.slug,
         function=Function.GENERATE,
         prompt=earlier.prompt,
-        settings=earlier.settings,
+        settings=replace(earlier.settings, echo=False, logprobs=None),
         needs_reader=True,
         submit_key=submit_key or None,
         purpose=earlier.purpose,

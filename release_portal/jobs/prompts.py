@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from django.conf import settings
 
 from release_portal.core.errors import InvalidInput
@@ -40,3 +42,29 @@ def tokens_in(size: ModelSize, revision: Revision, prompt: str, *, most_new: int
             change=f"Shorten the prompt, or ask for at most {max(limit - count, 0):,} tokens.",
         )
     return count
+
+
+def text_of(size: ModelSize, revision: Revision, ids: Sequence[int]) -> str:
+    """Return the text whose tokens a client sent; raise InvalidInput where no text is read as exactly these."""
+    text = prompt_tokenizer(settings.STORE_ROOT, revision.digest).text_of(ids)
+    if text is None:
+        raise InvalidInput(
+            f"There is no text that {size.name} reads as exactly these token ids.",
+            field="prompt",
+            code="prompt_not_a_text",
+            change="Send the text itself, or ids as the size's own tokenizer gives them.",
+        )
+    return text
+
+
+def require_tokens(size: ModelSize, revision: Revision, bias: Iterable[tuple[int, float]]) -> None:
+    """Raise InvalidInput unless each biased token is in the vocabulary."""
+    vocabulary = prompt_tokenizer(settings.STORE_ROOT, revision.digest).vocabulary
+    unknown = [token for token, _ in bias if token >= vocabulary]
+    if unknown:
+        raise InvalidInput(
+            f"{size.name} has no token {unknown[0]}; its vocabulary has {vocabulary:,} tokens.",
+            field="logit_bias",
+            code="token_unknown",
+            change="Name tokens of this size's own vocabulary.",
+        )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -30,6 +31,7 @@ from release_portal.access.lookups import SizeAccess, size_for
 from release_portal.access.models import Grant
 from release_portal.access.policy import POLICY_MARK, POLICY_VERSION, Action
 from release_portal.access.purposes import purpose_of_job
+from release_portal.access.quota import Limits
 from release_portal.access.sampler_rules import WIDEST, outside
 from release_portal.celery import app
 from release_portal.core.actors import Actor
@@ -39,7 +41,7 @@ from release_portal.core.redis_client import redis_client
 from release_portal.epochs.services import grant_key, numbers_of, seat_key, size_key
 from release_portal.jobs.lookups import job_for
 from release_portal.jobs.models import Job, new_job_id
-from release_portal.jobs.prompts import tokens_in
+from release_portal.jobs.prompts import require_tokens, tokens_in
 from release_portal.jobs.quotas import is_reserved, limits_of, quota_holder, reserved
 from release_portal.jobs.reservations import Claim
 from release_portal.jobs.workers import require_service
@@ -87,17 +89,30 @@ def submit_job(actor: Actor, request: JobRequest, *, at: datetime) -> Job:
     """
     if earlier := _same_submission(actor, request):
         return earlier
-    access = size_for(actor, request.size, ACTION_OF[request.function], at=at)
-    revision = access.size.current_revision
-    assert revision is not None  # the policy refuses sizes without weights
-    prompt_tokens = tokens_in(access.size, revision, request.prompt, most_new=request.most_new)
-    require_service()
     try:
-        return _permit_and_queue(actor, request, prompt_tokens, at)
+        return submit_jobs(actor, [request], at=at)[0]
     except IntegrityError:
         if earlier := _same_submission(actor, request):  # the second click won the race
             return earlier
         raise
+
+
+def submit_jobs(actor: Actor, requests: Sequence[JobRequest], *, at: datetime) -> list[Job]:
+    """Check, permit and queue requests that differ in their prompt only; all of them, or none.
+
+    Each becomes a job with its own permit and its own part of the quota.
+
+    Raises:
+        PortalError: as for `submit_job`, of the first that cannot be taken.
+    """
+    first = requests[0]
+    access = size_for(actor, first.size, ACTION_OF[first.function], at=at)
+    revision = access.size.current_revision
+    assert revision is not None  # the policy refuses sizes without weights
+    require_tokens(access.size, revision, first.settings.logit_bias)
+    counts = [tokens_in(access.size, revision, one.prompt, most_new=one.most_new) for one in requests]
+    require_service()
+    return _permit_and_queue(actor, requests, counts, at)
 
 
 def _same_submission(actor: Actor, request: JobRequest) -> Job | None:
@@ -107,22 +122,64 @@ def _same_submission(actor: Actor, request: JobRequest) -> Job | None:
 
 
 @transaction.atomic
-def _permit_and_queue(actor: Actor, request: JobRequest, prompt_tokens: int, at: datetime) -> Job:
+def _permit_and_queue(actor: Actor, requests: Sequence[JobRequest], counts: Sequence[int], at: datetime) -> list[Job]:
     # Epochs before the decision: what is taken back in between leaves an old number in the permit.
-    numbers = _epoch_numbers(actor, request, at)
-    access = size_for(actor, request.size, ACTION_OF[request.function], at=at)
+    numbers = _epoch_numbers(actor, requests[0], at)
+    access = size_for(actor, requests[0].size, ACTION_OF[requests[0].function], at=at)
+    limits = limits_of(access.grant, access.restrictions)
+    _check_together(len(requests), limits)
+    with ExitStack() as held:  # until all fit, so that the last one's refusal frees the first one's tokens
+        permitted = [
+            _permit(actor, request, access, numbers, limits, held, prompt_tokens, at)
+            for request, prompt_tokens in zip(requests, counts, strict=True)
+        ]
+        transaction.on_commit(lambda: _queue(permitted))
+    return [one.job for one in permitted]
+
+
+def _check_together(count: int, limits: Limits) -> None:
+    """Refuse more prompts than may ever run at once: waiting would not help."""
+    if count > max(limits.concurrent, 1):
+        raise InvalidInput(
+            f"{count} prompts are {count} requests; {limits.concurrent} of yours may run at once.",
+            field="prompt",
+            code="too_many_prompts",
+            rule="quota: concurrent requests",
+            change=f"Send at most {limits.concurrent} prompts in one request.",
+        )
+
+
+@dataclass(frozen=True)
+class Permitted:
+    """A written job, and what the worker gets for it."""
+
+    job: Job
+    order: Order
+    token: str
+
+
+def _permit(
+    actor: Actor,
+    request: JobRequest,
+    access: SizeAccess,
+    numbers: dict[str, int],
+    limits: Limits,
+    held: ExitStack,
+    prompt_tokens: int,
+    at: datetime,
+) -> Permitted:
+    """Check one request, hold its tokens and write its job."""
     asked = prompt_tokens + request.most_new * request.settings.samples
     _check_length(request, access.restrictions)
     _check_bounds(request, access.grant, prompt_tokens)
     request = replace(request, purpose=purpose_of_job(access.grant.purposes if access.grant else (), request.purpose))
     claim = Claim(quota_holder(actor, access.grant), new_job_id(), asked)
-    with reserved(claim, limits_of(access.grant, access.restrictions), at=at):
-        job = _write_job(actor, request, access, claim, prompt_tokens, at)
-        _queue_on_commit(job, request, access, numbers)
-    return job
+    held.enter_context(reserved(claim, limits, at=at))
+    job = _write_job(actor, request, access, claim, prompt_tokens, at)
+    return _order(job, request, access, numbers)
 
 
-def _queue_on_commit(job: Job, request: JobRequest, access: SizeAccess, numbers: dict[str, int]) -> None:
+def _order(job: Job, request: JobRequest, access: SizeAccess, numbers: dict[str, int]) -> Permitted:
     permit = Permit(
         job_id=job.pk,
         size_id=access.size.slug,
@@ -132,8 +189,7 @@ def _queue_on_commit(job: Job, request: JobRequest, access: SizeAccess, numbers:
         epochs={key: numbers[key] for key in _epoch_keys(access)} | {POLICY_KEY: POLICY_MARK},
     )
     order = Order(request.function, request.prompt, request.settings, request.needs_reader)
-    token = permit.sign(keys_for("permit"))
-    transaction.on_commit(lambda: _queue(job, order, token))
+    return Permitted(job, order, permit.sign(keys_for("permit")))
 
 
 def _epoch_numbers(actor: Actor, request: JobRequest, at: datetime) -> dict[str, int]:
@@ -208,19 +264,35 @@ def _check_bounds(request: JobRequest, grant: Grant | None, prompt_tokens: int) 
         )
 
 
-def _queue(job: Job, order: Order, token: str) -> None:
-    """Hand the order to the worker; when that fails the settlement finds a job without an order and ends it."""
+def _queue(permitted: Sequence[Permitted]) -> None:
+    """Hand the orders to the worker; when that fails the settlement finds jobs without an order and ends them."""
     try:
-        if not is_reserved(job):
+        if not all(is_reserved(one.job) for one in permitted):
             raise _not_queued()
-        pipe = redis_client().pipeline()
-        pipe.set(order_key(job.pk), order.to_json(), ex=ORDER_SECONDS)
-        if order.needs_reader:
-            pipe.set(reader_key(job.pk), "submitted", ex=READER_SECONDS)
-        pipe.execute()
-        app.send_task(TASK_NAME, args=[job.pk, token], queue=QUEUE, retry=False, ignore_result=True)
+        _write_orders(permitted)
+        for one in permitted:
+            app.send_task(TASK_NAME, args=[one.job.pk, one.token], queue=QUEUE, retry=False, ignore_result=True)
     except (redis.RedisError, OSError, OperationalError) as error:
+        _withdraw_orders(permitted)
         raise _not_queued() from error
+
+
+def _write_orders(permitted: Sequence[Permitted]) -> None:
+    """Write all orders in one act: a broken connection leaves all of them or none."""
+    pipe = redis_client().pipeline()
+    for one in permitted:
+        pipe.set(order_key(one.job.pk), one.order.to_json(), ex=ORDER_SECONDS)
+        if one.order.needs_reader:
+            pipe.set(reader_key(one.job.pk), "submitted", ex=READER_SECONDS)
+    pipe.execute()
+
+
+def _withdraw_orders(permitted: Sequence[Permitted]) -> None:
+    """Take back what was written before the queue failed; who was told "not queued" is not charged for a part."""
+    try:
+        redis_client().delete(*(order_key(one.job.pk) for one in permitted))
+    except redis.RedisError:
+        return  # it answers nobody: the permit's end or the settlement ends them
 
 
 def _not_queued() -> Unavailable:

@@ -247,8 +247,13 @@ def collect(entries: Any) -> list[dict[str, Any]]:
         if fields.get("kind") == StreamKind.RESULT:
             return [json.loads(fields["body"])]
         if fields.get("kind") == StreamKind.TOKENS:
-            pieces.extend(json.loads(fields["body"]))
+            pieces.extend(_generated(piece) for piece in json.loads(fields["body"]))
     return collect_pieces(pieces, max((piece["sample"] + 1 for piece in pieces), default=0))
+
+
+def _generated(piece: dict[str, Any]) -> dict[str, Any]:
+    """What comes before the first new token is the prompt, echoed: nobody generated it, so it is no output."""
+    return piece if piece["tokens"] else {**piece, "text": ""}
 
 
 def collect_pieces(pieces: Iterable[dict[str, Any]], count: int) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ is built from exactly these. Nothing is escaped here; whoever must not allow the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -41,6 +42,18 @@ class PromptTokenizer:
     def count(self, text: str) -> int:
         """Return the number of tokens of a text; raises ValueError as `ids` does."""
         return len(self.ids(text))
+
+    @property
+    def vocabulary(self) -> int:
+        """Return how many tokens there are; their ids are smaller."""
+        return int(self._tokenizer.get_vocab_size())
+
+    def text_of(self, ids: Sequence[int]) -> str | None:
+        """Return the text that is read as exactly these tokens; None where no text is, or an id is unknown."""
+        if not all(0 <= token < self.vocabulary for token in ids):
+            return None
+        texts = (str(self._tokenizer.decode(list(ids), skip_special_tokens=skips)) for skips in (False, True))
+        return next((text for text in texts if self.ids(text) == list(ids)), None)
 
     def uncovered(self, text: str) -> list[str]:
         """Return the characters that would be lost or changed, each once, in their order; empty when all survive.

@@ -118,3 +118,25 @@ def test_stored_weights_have_one_tokenizer_per_digest(tmp_path: Path) -> None:
 def test_unknown_weights_have_no_tokenizer(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="is not in the store"):
         prompt_tokenizer(tmp_path, "0" * 64)
+
+
+@pytest.mark.parametrize("text", ["hehe!", " é🙂", "he<|end|>he", ""])
+def test_token_ids_that_a_text_is_read_as_are_that_text(prompts: PromptTokenizer, text: str) -> None:
+    assert prompts.text_of(prompts.ids(text)) == text
+
+
+def test_token_ids_that_no_text_is_read_as_are_none(prompts: PromptTokenizer) -> None:
+    """Seen to fail without the comparison: "h" and "e" would come back as the one token "he"."""
+    one_by_one = [*prompts.ids("h"), *prompts.ids("e")]
+    half_a_character = prompts.ids("é")[:1]
+    for ids in (one_by_one, half_a_character, [prompts.vocabulary], [-1], [2**70]):
+        assert prompts.text_of(ids) is None
+
+
+def test_special_tokens_that_are_added_to_every_text_may_stand_in_the_ids(tmp_path: Path) -> None:
+    tokenizer = byte_level_tokenizer()
+    end = tokenizer.token_to_id("<|end|>")
+    tokenizer.post_processor = processors.TemplateProcessing(single="<|end|> $A", special_tokens=[("<|end|>", end)])
+    prompts = PromptTokenizer(saved(tokenizer, tmp_path))
+    assert prompts.text_of(prompts.ids("he")) == "he"
+    assert prompts.text_of(prompts.ids("he")[1:]) is None, "the worker would put the special token before it"

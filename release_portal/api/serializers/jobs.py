@@ -39,6 +39,17 @@ class GenerationInput(Input):
     )
     seed = Whole(required=False, help_text="The same seed, the same text; a fresh one else.", **_limits("seed"))
     samples = Whole(required=False, **_limits("samples"))
+    repetition_penalty = Number(
+        required=False,
+        help_text="Divides what tokens of prompt and output score; 1: none.",
+        **_limits("repetition_penalty"),
+    )
+    presence_penalty = Number(
+        required=False, help_text="Taken once from tokens of the output.", **_limits("presence_penalty")
+    )
+    frequency_penalty = Number(
+        required=False, help_text="Taken for each time a token is in the output.", **_limits("frequency_penalty")
+    )
     purpose = Text(max_length=3, required=False, help_text="P01 to P15; needed where your grant has several.")
 
 
@@ -52,6 +63,12 @@ class SettingFacts(serializers.Serializer[Any]):
     stop = serializers.ListField(child=serializers.CharField())
     seed = serializers.IntegerField()
     samples = serializers.IntegerField()
+    repetition_penalty = serializers.FloatField()
+    presence_penalty = serializers.FloatField()
+    frequency_penalty = serializers.FloatField()
+    logit_bias = serializers.ListField(
+        child=serializers.ListField(child=serializers.FloatField()), help_text="Pairs of token id and bias."
+    )
 
 
 class UsageFacts(serializers.Serializer[Any]):
