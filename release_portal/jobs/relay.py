@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from asgiref.sync import sync_to_async
 
 from inference.contract import READER_SECONDS, FinishReason, StreamKind, reader_key, stream_key
 from release_portal.core.redis_client import async_redis
-from release_portal.jobs.entries import entries_of
+from release_portal.jobs.entries import Entry, streams_of
 from release_portal.jobs.models import Job
 from release_portal.jobs.states import MESSAGES
 
@@ -46,38 +47,64 @@ async def relay(job_id: str, *, after: str = "0", keeps_alive: bool = False) -> 
         after: id of the last entry that the reader has; "0" for the beginning.
         keeps_alive: tell the worker that somebody reads (playground).
     """
+    async with aclosing(_relayed({job_id: after}, keeps_alive=keeps_alive)) as events:
+        async for _, event in events:
+            yield event
+
+
+async def relay_all(job_ids: Sequence[str]) -> AsyncGenerator[tuple[int, Event], None]:
+    """Yield the events of several requests as they come, each with its request's number, until all have ended."""
+    numbers = {job_id: number for number, job_id in enumerate(job_ids)}
+    async with aclosing(_relayed(dict.fromkeys(job_ids, "0"))) as events:
+        async for job_id, event in events:
+            yield numbers[job_id], event
+
+
+async def _relayed(places: dict[str, str], *, keeps_alive: bool = False) -> AsyncGenerator[tuple[str, Event], None]:
+    """Read requests from their places by one connection; a request leaves `places` with its end."""
     client = async_redis()
     try:
-        async for event in _events(client, job_id, after, keeps_alive):
-            yield event
-            if event.kind == StreamKind.END:
-                return
+        async with aclosing(_events(client, places, keeps_alive)) as events:
+            async for job_id, event in events:
+                if event.kind == StreamKind.END:
+                    del places[job_id]
+                yield job_id, event
     except (redis.RedisError, OSError):
-        yield _end(FinishReason.BROKER_LOST)
+        for job_id in places:
+            yield job_id, _end(FinishReason.BROKER_LOST)
     finally:
         await client.aclose()
 
 
-async def _events(client: Any, job_id: str, after: str, keeps_alive: bool) -> AsyncIterator[Event]:
+async def _events(client: Any, places: dict[str, str], keeps_alive: bool) -> AsyncGenerator[tuple[str, Event], None]:
     last_event = last_row = time.monotonic()
     last_reader = 0.0
-    while True:
+    while places:
         if keeps_alive and time.monotonic() - last_reader > READER_EVERY_SECONDS:
             last_reader = time.monotonic()
-            await client.set(reader_key(job_id), "reading", ex=READER_SECONDS, xx=True)
-        entries = entries_of(await client.xread({stream_key(job_id): after}, block=BLOCK_MS, count=200))
-        for after, fields in entries:
-            last_event = time.monotonic()
-            yield _event(after, fields)
-        if entries:
+            for job_id in places:
+                await client.set(reader_key(job_id), "reading", ex=READER_SECONDS, xx=True)
+        found = await _next_entries(client, places)
+        for job_id, (entry_id, fields) in found:
+            last_event, places[job_id] = time.monotonic(), entry_id
+            yield job_id, _event(entry_id, fields)
+        if found:
             continue
         if time.monotonic() - last_row > ROW_CHECK_SECONDS:
             last_row = time.monotonic()
-            if end := await _end_of_row(job_id):
-                yield end
+            for job_id, end in await _ends_of_rows(list(places)):
+                yield job_id, end
         if time.monotonic() - last_event > KEEP_ALIVE_SECONDS:
             last_event = time.monotonic()
-            yield Event("wait", "", None)
+            for job_id in tuple(places)[:1]:
+                yield job_id, Event("wait", "", None)
+
+
+async def _next_entries(client: Any, places: dict[str, str]) -> list[tuple[str, Entry]]:
+    """Wait for entries of any of the requests."""
+    after = {stream_key(job_id): place for job_id, place in places.items()}
+    read = streams_of(await client.xread(after, block=BLOCK_MS, count=200))
+    return [(job_id, entry) for job_id in places for entry in read.get(stream_key(job_id), ())]
 
 
 def _event(entry_id: str, fields: dict[str, str]) -> Event:
@@ -99,10 +126,11 @@ def _end(reason: FinishReason, error: str = "", usage: Any = None, entry_id: str
 
 
 @sync_to_async
-def _end_of_row(job_id: str) -> Event | None:
-    """The settlement has ended the job, but its stream shows no end: Redis lost it."""
-    job = Job.objects.filter(pk=job_id).first()
-    if job is None or job.is_open:
-        return None
+def _ends_of_rows(job_ids: Sequence[str]) -> list[tuple[str, Event]]:
+    """The settlement has ended these jobs, but their streams show no end: Redis lost it."""
+    return [(job.pk, _end_of_row(job)) for job in Job.objects.filter(pk__in=job_ids) if not job.is_open]
+
+
+def _end_of_row(job: Job) -> Event:
     usage = {"prompt_tokens": job.prompt_tokens, "completion_tokens": job.completion_tokens}
     return _end(FinishReason(job.finish_reason), job.error, usage)

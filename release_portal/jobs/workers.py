@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import redis
@@ -10,6 +11,9 @@ import redis
 from inference.contract import LEASE_KEY, WORKERS_KEY, worker_key
 from release_portal.core.errors import Unavailable
 from release_portal.core.redis_client import redis_client
+
+# After how long it is worth asking again when too much waits: about what a full worker needs for its front row.
+OVERLOAD_WAIT = timedelta(seconds=10)
 
 
 def live_workers(client: redis.Redis) -> list[dict[str, Any]]:

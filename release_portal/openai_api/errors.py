@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ from django.http import HttpRequest, HttpResponseBase, JsonResponse
 
 from release_portal.core.clock import now
 from release_portal.core.declare import by_token
-from release_portal.core.errors import NotNow, PortalError
+from release_portal.core.errors import NotFound, NotNow, PortalError
 from release_portal.openai_api.limits import add_headers
 
 logger = structlog.get_logger("openai_api")
@@ -65,10 +66,20 @@ def error_response(request: HttpRequest, error: PortalError) -> JsonResponse:
     should_retry = error.status == 503
     if error.retry_at:
         seconds = max(1, int((error.retry_at - now()).total_seconds()) + 1)
-        response["Retry-After"] = str(seconds)
+        response["Retry-After"], response["retry-after-ms"] = str(seconds), str(seconds * 1000)
         should_retry = seconds <= LONGEST_RETRY_SECONDS
     response["x-should-retry"] = "true" if should_retry else "false"
     return response
+
+
+def no_model(slug: str) -> NotFound:
+    """Say that a model is not there, in the same words whether it is hidden or does not exist."""
+    return NotFound(
+        f"The model {slug[:100]!r} does not exist, or you may not know of it.",
+        code="model_not_found",
+        field="model",
+        change="GET /v1/models lists what you may use.",
+    )
 
 
 def openai_view(*methods: str) -> Callable[[Callable[..., Awaitable[HttpResponseBase]]], Any]:
@@ -76,21 +87,34 @@ def openai_view(*methods: str) -> Callable[[Callable[..., Awaitable[HttpResponse
 
     def declare(view: Callable[..., Awaitable[HttpResponseBase]]) -> Any:
         async def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-            if request.method not in methods:
-                error = PortalError(f"This address takes {', '.join(methods)}.", code="method_not_allowed")
-                error.status = 405
-                return error_response(request, error)
-            try:
-                return await view(request, *args, **kwargs)
-            except PortalError as error:
-                return error_response(request, error)
-            except Limited as refused:
-                response = error_response(request, refused.error)
-                add_headers(response, refused.headers)
-                return response
+            began = time.monotonic()
+            response = await _answered(view, methods, request, *args, **kwargs)
+            response["openai-processing-ms"] = str(round((time.monotonic() - began) * 1000))
+            return response
 
         answer.csrf_exempt = True  # type: ignore[attr-defined]  # tokens only, no cookie is read
         answer.__name__, answer.__doc__ = view.__name__, view.__doc__
         return by_token(answer)
 
     return declare
+
+
+async def _answered(
+    view: Callable[..., Awaitable[HttpResponseBase]],
+    methods: tuple[str, ...],
+    request: HttpRequest,
+    *args: Any,
+    **kwargs: Any,
+) -> HttpResponseBase:
+    if request.method not in methods:
+        error = PortalError(f"This address takes {', '.join(methods)}.", code="method_not_allowed")
+        error.status = 405
+        return error_response(request, error)
+    try:
+        return await view(request, *args, **kwargs)
+    except PortalError as error:
+        return error_response(request, error)
+    except Limited as refused:
+        response = error_response(request, refused.error)
+        add_headers(response, refused.headers)
+        return response

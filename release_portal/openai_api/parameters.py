@@ -8,19 +8,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from release_portal.core.errors import InvalidInput
+from release_portal.generation.limits import MOST_PROMPTS
 
 DEFAULT_MAX_TOKENS = 16  # the client's documented default for completions
 DEFAULT_CHAT_TOKENS = 256
 # Accepted when they ask for nothing; their neutral values.
 NEUTRAL: dict[str, tuple[Any, ...]] = {
     "echo": (None, False),
-    "logprobs": (None, 0, False),
     "top_logprobs": (None, 0),
     "best_of": (None, 1),
     "suffix": (None, ""),
-    "logit_bias": (None, {}),
-    "presence_penalty": (None, 0, 0.0),
-    "frequency_penalty": (None, 0, 0.0),
     "store": (None, False),
     "service_tier": (None, "auto", "default"),
     "response_format": (None, {"type": "text"}),
@@ -28,8 +25,16 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {
     "tool_choice": (None, "none", "auto"),
     "modalities": (None, ["text"]),
 }
-SAMPLING = {"temperature", "top_p", "top_k", "stop", "seed", "n", "max_tokens", "max_completion_tokens"}
+NUMBERS = (
+    "temperature", "top_p", "top_k", "seed", "repetition_penalty", "presence_penalty", "frequency_penalty",
+)  # fmt: skip
+SAMPLING = {*NUMBERS, "stop", "n", "max_tokens", "max_completion_tokens", "logit_bias", "logprobs"}
+# What the two addresses document; the worker itself could name as many for either.
+MOST_LOGPROBS, MOST_CHAT_LOGPROBS = 5, 20
 COMMON = SAMPLING | {"model", "stream", "stream_options", "user", "safety_identifier", "metadata"}
+
+
+Prompt = str | tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,7 @@ class Call:
         model: catalogue id.
         values: words of the form that `generation` reads.
         usual_tokens: length of an output where the client gives none.
-        prompt: text, for completions.
+        prompts: texts or token ids, for completions.
         messages: role and content, for chat.
         is_stream: answer with server-sent events.
         include_usage: one more event with the token counts.
@@ -49,7 +54,7 @@ class Call:
     model: str
     values: dict[str, Any]
     usual_tokens: int
-    prompt: str
+    prompts: tuple[Prompt, ...]
     messages: tuple[dict[str, str], ...]
     is_stream: bool
     include_usage: bool
@@ -74,18 +79,40 @@ def read_json(body: bytes) -> dict[str, Any]:
 
 def read_completion(data: Mapping[str, Any]) -> Call:
     """Read the parameters of /v1/completions."""
-    _refuse_unknown(data, COMMON | {"prompt"})
-    return _call(data, DEFAULT_MAX_TOKENS, prompt=_prompt(data.get("prompt")))
+    _refuse_unknown(data, COMMON | {"prompt", "echo"})
+    told = {"echo": _boolean(data, "echo"), "logprobs": _at_most(data, "logprobs", MOST_LOGPROBS)}
+    return _call(data, DEFAULT_MAX_TOKENS, told, prompts=_prompts(data.get("prompt")))
 
 
 def read_chat(data: Mapping[str, Any]) -> Call:
     """Read the parameters of /v1/chat/completions."""
-    _refuse_unknown(data, COMMON | {"messages"})
-    return _call(data, DEFAULT_CHAT_TOKENS, messages=_messages(data.get("messages")))
+    _refuse_unknown(data, COMMON | {"messages", "top_logprobs"})
+    told = {"logprobs": _chat_logprobs(data)}
+    return _call(data, DEFAULT_CHAT_TOKENS, told, messages=_messages(data.get("messages")))
+
+
+def _chat_logprobs(data: Mapping[str, Any]) -> int | None:
+    """Return how many likeliest tokens a chat names beside each chosen one; None when it asks for none of it."""
+    is_asked, most = _boolean(data, "logprobs"), _at_most(data, "top_logprobs", MOST_CHAT_LOGPROBS)
+    if most is not None and not is_asked:
+        raise _wrong("top_logprobs", "top_logprobs needs logprobs: true.")
+    return (most or 0) if is_asked else None
+
+
+def _at_most(data: Mapping[str, Any], name: str, most: int) -> Any:
+    value = _number(data, name)
+    if value is not None and not (0 <= value <= most and value == int(value)):
+        raise _wrong(name, f"{name} must be a whole number between 0 and {most}.")
+    return value
 
 
 def _call(
-    data: Mapping[str, Any], default_tokens: int, *, prompt: str = "", messages: tuple[dict[str, str], ...] = ()
+    data: Mapping[str, Any],
+    default_tokens: int,
+    told: Mapping[str, Any],
+    *,
+    prompts: tuple[Prompt, ...] = (),
+    messages: tuple[dict[str, str], ...] = (),
 ) -> Call:
     model = data.get("model")
     if not isinstance(model, str) or not model:
@@ -95,15 +122,15 @@ def _call(
         raise _wrong("stream_options", "stream_options must be an object.")
     most = data.get("max_completion_tokens")
     most = data.get("max_tokens") if most is None else most
-    values = {name: _number(data, name) for name in ("temperature", "top_p", "top_k", "seed")}
-    values |= {"samples": _number(data, "n"), "stop": data.get("stop")}
+    values = {name: _number(data, name) for name in NUMBERS}
+    values |= {"samples": _number(data, "n"), "stop": data.get("stop"), "logit_bias": data.get("logit_bias"), **told}
     values["max_tokens"] = None if most is None else _number({"max_tokens": most}, "max_tokens")
     values["purpose"] = _purpose(data.get("metadata"))
     return Call(
         model=model,
         values=values,
         usual_tokens=default_tokens,
-        prompt=prompt,
+        prompts=prompts,
         messages=messages,
         is_stream=_boolean(data, "stream"),
         include_usage=_boolean(options or {}, "include_usage"),
@@ -122,19 +149,34 @@ def _purpose(metadata: Any) -> str:
 
 def _refuse_unknown(data: Mapping[str, Any], known: set[str]) -> None:
     for name, value in data.items():
+        if name in known:
+            continue
         if name in NEUTRAL:
             if not any(value == neutral and type(value) is type(neutral) for neutral in NEUTRAL[name]):
                 raise _wrong(name, f"{name} is not supported here.", "unsupported_parameter")
-        elif name not in known:
+        else:
             raise _wrong(name, f"{name} is not a parameter of this address.", "unknown_parameter")
 
 
-def _prompt(value: Any) -> str:
-    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], str):
-        return value[0]
-    if not isinstance(value, str):
-        raise _wrong("prompt", "prompt must be a text, or a list of one text.")
-    return value
+def _prompts(value: Any) -> tuple[Prompt, ...]:
+    """Read one prompt or several: texts or lists of token ids."""
+    if isinstance(value, list) and value and not _is_token(value[0]):
+        if len(value) > MOST_PROMPTS:
+            raise _wrong("prompt", f"prompt takes at most {MOST_PROMPTS} prompts.")
+        return tuple(_prompt(one) for one in value)
+    return (_prompt(value),)
+
+
+def _prompt(value: Any) -> Prompt:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and value and all(_is_token(one) for one in value):
+        return tuple(value)
+    raise _wrong("prompt", "prompt must be a text, a list of token ids, or a list of these; none of them missing.")
+
+
+def _is_token(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _messages(value: Any) -> tuple[dict[str, str], ...]:

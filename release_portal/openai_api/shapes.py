@@ -28,14 +28,16 @@ class Shape:
     facts: Mapping[str, Any]
 
     def whole(self, samples: Sequence[Mapping[str, Any]], usage: Mapping[str, int]) -> dict[str, Any]:
-        """Return the answer to a request without streaming."""
+        """Return the answer to a request without streaming; a sample carries its log-probabilities in their shape."""
         kind = "chat.completion" if self.is_chat else "text_completion"
         choices = [self._choice(number, sample) for number, sample in enumerate(samples)]
         return {**self._head(kind), "choices": choices, "usage": totals(usage), "portal": dict(self.facts)}
 
-    def chunk(self, index: int, text: str, finish: str | None, *, with_usage: bool) -> dict[str, Any]:
+    def chunk(
+        self, index: int, text: str, finish: str | None, *, with_usage: bool, logprobs: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
         """Return one event of a stream."""
-        choice: dict[str, Any] = {"index": index, "finish_reason": FINISH.get(finish or ""), "logprobs": None}
+        choice: dict[str, Any] = {"index": index, "finish_reason": FINISH.get(finish or ""), "logprobs": logprobs}
         choice |= {"delta": {"content": text} if text else {}} if self.is_chat else {"text": text}
         return {**self._chunk_head(), "choices": [choice], **({"usage": None} if with_usage else {})}
 
@@ -57,7 +59,7 @@ class Shape:
         choice: dict[str, Any] = {
             "index": number,
             "finish_reason": FINISH.get(str(sample.get("finish")), "stop"),
-            "logprobs": None,
+            "logprobs": sample.get("logprobs"),
         }
         if self.is_chat:
             return choice | {"message": {"role": "assistant", "content": sample["text"], "refusal": None}}

@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 from asgiref.sync import sync_to_async
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
-from django.urls import reverse
 
-from inference.contract import FinishReason
 from release_portal.access.lookups import size_for, sizes_for
 from release_portal.access.policy import Action
 from release_portal.core.actors import Actor
 from release_portal.core.clock import now
-from release_portal.core.errors import NotFound, PortalError, TooMuch, Unavailable
+from release_portal.core.errors import NotFound, PortalError
 from release_portal.generation.chat import render_chat
-from release_portal.generation.services import generate
-from release_portal.jobs.models import Job
-from release_portal.jobs.relay import Event, relay
-from release_portal.jobs.services import request_stop
-from release_portal.jobs.settle import collect_pieces
+from release_portal.openai_api.answers import Answer
 from release_portal.openai_api.auth import caller
-from release_portal.openai_api.errors import Limited, body_of, openai_view
-from release_portal.openai_api.limits import add_headers, rate_headers, refused_headers
+from release_portal.openai_api.errors import Limited, no_model, openai_view
+from release_portal.openai_api.limits import add_headers
 from release_portal.openai_api.parameters import Call, read_chat, read_completion, read_json
-from release_portal.openai_api.shapes import Shape, model_object
+from release_portal.openai_api.shapes import model_object
+from release_portal.openai_api.submitting import Submission, shape_of, submit
 from release_portal.registry.models import ModelSize
 
 
@@ -93,136 +84,35 @@ def _explain_missing(actor: Actor, slug: str) -> None:
     try:
         size_for(actor, slug, Action.GENERATE, at=now())
     except NotFound as error:
-        raise _no_model(slug) from error
-
-
-def _no_model(slug: str) -> NotFound:
-    return NotFound(
-        f"The model {slug[:100]!r} does not exist, or you may not know of it.",
-        code="model_not_found",
-        field="model",
-        change="GET /v1/models lists what you may use.",
-    )
+        raise no_model(slug) from error
 
 
 def _chat_prompt(actor: Actor, call: Call) -> str:
     try:
         access = size_for(actor, call.model, Action.GENERATE, at=now())
     except NotFound as error:
-        raise _no_model(call.model) from error
+        raise no_model(call.model) from error
     return render_chat(access.size, call.messages)
 
 
 async def _answer(actor: Actor, call: Call, *, prompt: str | None = None) -> HttpResponseBase:
-    job, headers = await sync_to_async(_submit)(actor, call, call.prompt if prompt is None else prompt)
-    shape = _shape(job, call, is_chat=prompt is not None)
+    """Submit a call and answer it; with a prompt that a chat template wrote it is a chat."""
+    submission = Submission(call, call.prompts if prompt is None else (prompt,), is_chat=prompt is not None)
+    jobs, headers = await sync_to_async(submit)(actor, submission)
+    answer = Answer(jobs, call, shape_of(jobs, submission))
     if call.is_stream:
-        response: HttpResponseBase = StreamingHttpResponse(_stream(job, call, shape), content_type="text/event-stream")
+        response: HttpResponseBase = StreamingHttpResponse(answer.stream(), content_type="text/event-stream")
         response["Cache-Control"] = "no-cache"
         response["X-Accel-Buffering"] = "no"
     else:
-        response = JsonResponse(await _whole(job, shape))
+        response = await _whole(answer, headers)
     add_headers(response, headers)
     return response
 
 
-def _submit(actor: Actor, call: Call, prompt: str) -> tuple[Job, dict[str, str]]:
-    at = now()
+async def _whole(answer: Answer, headers: dict[str, str]) -> HttpResponseBase:
+    """What fails after it was queued has used a part of the quota: the headers say so there as well."""
     try:
-        values = {**call.values, "prompt": prompt}
-        job = generate(actor, call.model, values, at=at, interface="api", usual_tokens=call.usual_tokens)
-    except NotFound as error:
-        raise _no_model(call.model) from error
-    except TooMuch as error:
-        raise Limited(error, refused_headers(actor, call.model, at)) from error
+        return JsonResponse(await answer.whole())
     except PortalError as error:
-        error.field = {"samples": "n", "purpose": "metadata.purpose"}.get(error.field, error.field)
-        raise
-    return job, rate_headers(job, at)
-
-
-def _shape(job: Job, call: Call, *, is_chat: bool) -> Shape:
-    facts = {
-        "job": job.pk,
-        "stage": job.stage,
-        "card_version": job.card_version,
-        "seed": job.settings.seed,
-        "permalink": settings.PUBLIC_URL + reverse("generation", args=[job.pk]),
-        # What a seed is a promise for: these weights, in fp32.
-        "system_fingerprint": f"fp32-{job.weights_digest[:12]}",
-    }
-    prefix = "chatcmpl" if is_chat else "cmpl"
-    return Shape(f"{prefix}-{job.pk}", call.model, int(job.created_at.timestamp()), is_chat, facts)
-
-
-async def _whole(job: Job, shape: Shape) -> dict[str, Any]:
-    """Wait for the end; a client that goes away stops the work."""
-    pieces: list[dict[str, Any]] = []
-    try:
-        async for event in relay(job.pk):
-            if event.kind == "tokens":
-                pieces.extend(event.body)
-            elif event.kind == "end":
-                if not event.body["is_success"]:
-                    raise _failure(event)
-                samples = collect_pieces(pieces, job.settings.samples)
-                return shape.whole(samples, event.body["usage"])
-    except asyncio.CancelledError:
-        await _stop(job)
-        raise
-    raise Unavailable("The stream ended without an end.")
-
-
-async def _stream(job: Job, call: Call, shape: Shape) -> AsyncIterator[bytes]:
-    """Write the events of a stream; a client that goes away stops the work."""
-    is_over = False
-    try:
-        if shape.is_chat:
-            for number in range(job.settings.samples):
-                yield _event(shape.opening(number, with_usage=call.include_usage))
-        async for event in relay(job.pk):
-            is_over = event.kind == "end"
-            for line in _lines(event, call, shape):
-                yield line
-    finally:
-        if not is_over:
-            await asyncio.shield(_stop(job))
-
-
-def _lines(event: Event, call: Call, shape: Shape) -> list[bytes]:
-    if event.kind == "wait":
-        return [b": waiting\n\n"]
-    if event.kind == "tokens":
-        chunks = [
-            shape.chunk(piece["sample"], piece["text"], piece["finish"], with_usage=call.include_usage)
-            for piece in event.body
-            if piece["text"] or piece["finish"]
-        ]
-        return [_event(chunk) for chunk in chunks]
-    if event.kind != "end":
-        return []
-    if not event.body["is_success"]:
-        return [_event({"error": body_of(_failure(event))})]
-    usage = [_event(shape.usage_chunk(event.body["usage"]))] if call.include_usage else []
-    return [*usage, b"data: [DONE]\n\n"]
-
-
-def _event(data: dict[str, Any]) -> bytes:
-    return f"data: {json.dumps(data, ensure_ascii=False)}\n\n".encode()
-
-
-def _failure(event: Event) -> PortalError:
-    error = Unavailable(event.body["message"], code=event.body["reason"])
-    if event.body["reason"] in (FinishReason.STOPPED, FinishReason.EXPIRED):
-        error.status = 403
-    elif event.body["reason"] == FinishReason.INVALID:
-        error.status = 400
-    return error
-
-
-@sync_to_async
-def _stop(job: Job) -> None:
-    try:
-        request_stop(job.pk, FinishReason.CANCELLED)
-    except Unavailable:
-        return  # without Redis nothing is running either
+        raise Limited(error, headers) from error

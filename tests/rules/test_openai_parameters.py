@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from release_portal.core.errors import InvalidInput
-from release_portal.openai_api.parameters import COMMON, NEUTRAL, read_chat, read_completion, read_json
+from release_portal.openai_api.parameters import COMMON, NEUTRAL, NUMBERS, read_chat, read_completion, read_json
 
 COMPLETION = {"model": "lab/size", "prompt": "Once"}
 CHAT = {"model": "lab/size", "messages": [{"role": "user", "content": "Hi"}]}
@@ -25,17 +25,22 @@ def wrong(data: dict[str, Any], base: dict[str, Any] | None = None) -> InvalidIn
 
 def test_a_call_with_nothing_but_model_and_prompt_takes_the_clients_defaults() -> None:
     call = read_completion(COMPLETION)
-    assert (call.model, call.prompt, call.is_stream, call.include_usage) == ("lab/size", "Once", False, False)
+    assert (call.model, call.prompts, call.is_stream, call.include_usage) == ("lab/size", ("Once",), False, False)
     assert (call.values["max_tokens"], call.usual_tokens) == (None, 16)
     assert read_chat(CHAT).usual_tokens == 256
 
 
 def test_every_parameter_arrives_under_the_name_that_generation_reads() -> None:
-    given_ = {"temperature": 0.5, "top_p": 0.9, "top_k": 5, "stop": ["x"], "seed": 7, "n": 2, "max_tokens": 9}
+    given_ = {
+        "temperature": 0.5, "top_p": 0.9, "top_k": 5, "stop": ["x"], "seed": 7, "n": 2, "max_tokens": 9,
+        "repetition_penalty": 1.2, "presence_penalty": 0.5, "frequency_penalty": -0.5, "logit_bias": {"5": -100},
+        "logprobs": 3, "echo": True,
+    }  # fmt: skip
     values = read_completion({**COMPLETION, **given_, "stream": True, "stream_options": {"include_usage": True}})
     assert values.values == {
         "temperature": 0.5, "top_p": 0.9, "top_k": 5, "stop": ["x"], "seed": 7, "samples": 2, "max_tokens": 9,
-        "purpose": "",
+        "repetition_penalty": 1.2, "presence_penalty": 0.5, "frequency_penalty": -0.5, "logit_bias": {"5": -100},
+        "logprobs": 3, "echo": True, "purpose": "",
     }  # fmt: skip
     assert values.is_stream
     assert values.include_usage
@@ -46,7 +51,7 @@ def test_the_newer_name_of_the_limit_wins_over_the_older() -> None:
     assert read_chat({**CHAT, "max_tokens": 5, "max_completion_tokens": None}).values["max_tokens"] == 5
 
 
-@pytest.mark.parametrize("name", NEUTRAL)
+@pytest.mark.parametrize("name", sorted(set(NEUTRAL) - {"echo"}))
 def test_what_is_not_offered_is_accepted_only_when_it_asks_for_nothing(name: str) -> None:
     for neutral in NEUTRAL[name]:
         assert read_completion({**COMPLETION, name: neutral})
@@ -57,10 +62,36 @@ def test_what_is_not_offered_is_accepted_only_when_it_asks_for_nothing(name: str
         assert (error.field, error.code) == (name, "unsupported_parameter")
 
 
+def test_a_chat_has_no_echo_and_a_completion_no_second_number_of_likeliest_tokens() -> None:
+    assert wrong({"echo": True}, CHAT).code == wrong({"top_logprobs": 2}).code == "unsupported_parameter"
+    assert read_chat({**CHAT, "echo": False}).values.get("echo") is None
+    assert read_completion({**COMPLETION, "echo": True}).values["echo"] is True
+
+
+def test_likeliest_tokens_are_asked_for_as_each_address_documents_it() -> None:
+    for number in (None, 0, 5):
+        assert read_completion({**COMPLETION, "logprobs": number}).values["logprobs"] == number
+    for value in (6, -1, 1.5, True, False, "1"):
+        assert wrong({"logprobs": value}).field == "logprobs"
+    chats = [({}, None), ({"logprobs": False}, None), ({"logprobs": True}, 0)]
+    chats += [({"logprobs": True, "top_logprobs": 20}, 20)]
+    for asked, told in chats:
+        assert read_chat({**CHAT, **asked}).values["logprobs"] == told
+    for asked in ({"top_logprobs": 2}, {"logprobs": True, "top_logprobs": 21}, {"logprobs": True, "top_logprobs": 0.5}):
+        assert wrong(asked, CHAT).field == "top_logprobs"
+    assert wrong({"logprobs": 3}, CHAT).field == "logprobs"
+
+
+def test_several_candidates_and_a_suffix_are_refused_by_name() -> None:
+    for name, value in (("best_of", 2), ("suffix", "the end")):
+        assert wrong({name: value}).field == name
+    assert read_completion({**COMPLETION, "best_of": 1, "suffix": None})
+
+
 def test_zero_and_false_are_not_mistaken_for_each_other() -> None:
     """Python holds them equal. Seen to fail with the comparison of types removed."""
     assert wrong({"best_of": True}).code == "unsupported_parameter"
-    assert wrong({"presence_penalty": False}).code == "unsupported_parameter"
+    assert wrong({"store": 0}).code == "unsupported_parameter"
 
 
 def test_an_unknown_parameter_is_refused_by_name() -> None:
@@ -74,13 +105,25 @@ def test_the_model_is_a_text(value: Any) -> None:
     assert wrong({"model": value}).field == "model"
 
 
-@pytest.mark.parametrize("value", [None, 5, True, {}, [], ["a", "b"], [1], [["a"]], [1, 2, 3]])
-def test_the_prompt_is_one_text(value: Any) -> None:
+@pytest.mark.parametrize(
+    "value", [None, 5, True, {}, [], [["a"]], [[]], [True], ["a", 1], [1, "a"], [1, 2.0], [[1], None], ["a"] * 65]
+)
+def test_a_prompt_that_is_none_is_refused(value: Any) -> None:
     assert wrong({"prompt": value}).field == "prompt"
-    assert read_completion({**COMPLETION, "prompt": ["one"]}).prompt == "one"
 
 
-@pytest.mark.parametrize("name", ["temperature", "top_p", "top_k", "seed", "n", "max_tokens", "max_completion_tokens"])
+@pytest.mark.parametrize(
+    ("value", "prompts"),
+    [
+        ("one", ("one",)), (["one"], ("one",)), (["a", "b"], ("a", "b")), ([1, 2, 3], ((1, 2, 3),)),
+        ([[1], [2, 3]], ((1,), (2, 3))), (["a", [1]], ("a", (1,))), (["a"] * 64, ("a",) * 64),
+    ],
+)  # fmt: skip
+def test_a_prompt_is_a_text_or_token_ids_or_several_of_them(value: Any, prompts: Any) -> None:
+    assert read_completion({**COMPLETION, "prompt": value}).prompts == prompts
+
+
+@pytest.mark.parametrize("name", [*NUMBERS, "n", "max_tokens", "max_completion_tokens"])
 @pytest.mark.parametrize("value", ["1", True, [], {}, [1]])
 def test_numbers_are_numbers_and_not_texts_that_look_like_them(name: str, value: Any) -> None:
     error = wrong({name: value})
@@ -155,4 +198,4 @@ def test_any_json_is_a_call_or_an_error_that_names_a_parameter(extra: dict[str, 
         call = read_completion(data)
     except InvalidInput as error:
         wrong = error.field
-    assert wrong or (call and call.model and isinstance(call.prompt, str))
+    assert wrong or (call and call.model and call.prompts)
