@@ -119,7 +119,7 @@ def convert(args: argparse.Namespace) -> int:
 
 def _run(folder: Path, outlet: ShellOutlet, orders: Sequence[Order]) -> tuple[list[Request], float]:
     """Run orders to their ends; return their requests and when the first was submitted."""
-    shelf = Shelf(FolderLoader(folder), lambda: Scheduler(64, 256), budget=sys.maxsize)
+    shelf = Shelf(FolderLoader(folder), lambda tokens: Scheduler(64, 256, cache_tokens=tokens), budget=sys.maxsize)
     engine = Engine(shelf, outlet)
     shelf.borrow("")  # loaded before the clock of the first request runs
     engine.start()

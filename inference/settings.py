@@ -23,6 +23,8 @@ class WorkerSettings:
     max_context: int = 2048
     prefill_tokens: int = 256
     max_waiting: int = 1024
+    max_waiting_of_share: int = 512
+    cache_tokens: int = 0  # 0: what fits in a quarter of the memory
     memory_bytes: int = 0  # 0: half of the machine's
     drain_seconds: float = 10.0
     preload: tuple[str, ...] = ()
@@ -40,6 +42,8 @@ class WorkerSettings:
             max_context=_count(env, "INFERENCE_CONTEXT", 2048),
             prefill_tokens=_count(env, "INFERENCE_PREFILL_TOKENS", 256),
             max_waiting=_count(env, "INFERENCE_MAX_WAITING", 1024),
+            max_waiting_of_share=_count(env, "INFERENCE_MAX_WAITING_OF_SHARE", 512),
+            cache_tokens=_count(env, "INFERENCE_CACHE_TOKENS", 0, least=0),
             memory_bytes=_count(env, "INFERENCE_MEMORY_BYTES", _half_of_memory()),
             drain_seconds=float(_count(env, "INFERENCE_DRAIN_SECONDS", 10)),
             preload=tuple(part.strip() for part in env.get("INFERENCE_PRELOAD", "").split(",") if part.strip()),
@@ -71,10 +75,10 @@ def _keys(text: str) -> Keys:
         raise ValueError("INFERENCE_PERMIT_KEYS is not a list of version:base64 with at least 32 bytes each") from error
 
 
-def _count(env: Mapping[str, str], name: str, default: int) -> int:
+def _count(env: Mapping[str, str], name: str, default: int, least: int = 1) -> int:
     value = env.get(name, "") or str(default)
-    if not value.isdecimal() or int(value) < 1:
-        raise ValueError(f"{name} must be a whole number of at least 1")
+    if not value.isdecimal() or int(value) < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}")
     return int(value)
 
 

@@ -104,9 +104,19 @@ def _make_shelf(device: str) -> Shelf:
         dtype=getattr(torch, settings.dtype),
         max_slots=settings.max_slots,
         max_context=settings.max_context,
+        max_cache_tokens=settings.cache_tokens,
     )
-    new_scheduler = partial(Scheduler, settings.max_slots, settings.prefill_tokens, settings.max_waiting)
-    return Shelf(StoreLoader(WeightsStore(settings.store), open_folder), new_scheduler, settings.memory_bytes)
+    return Shelf(StoreLoader(WeightsStore(settings.store), open_folder), _new_scheduler, settings.memory_bytes)
+
+
+def _new_scheduler(cache_tokens: int) -> Scheduler:
+    return Scheduler(
+        settings.max_slots,
+        settings.prefill_tokens,
+        settings.max_waiting,
+        max_waiting_of_share=settings.max_waiting_of_share,
+        cache_tokens=cache_tokens,
+    )
 
 
 def _preload(shelf: Shelf) -> None:

@@ -165,3 +165,10 @@ class SlotCache(Cache):
         )
         for layer in self._slots:
             layer.grow()
+
+
+def token_bytes(config: Any, dtype: torch.dtype) -> int:
+    """Bytes that keys and values of one token take in all layers, by the configuration of a text model."""
+    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    return 2 * int(config.num_hidden_layers * heads * size) * dtype.itemsize

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor
 from transformers import AutoModelForCausalLM
 
-from inference.backends.cache import SlotCache
+from inference.backends.cache import SlotCache, token_bytes
 from inference.backends.likelihood import first_of_prompt, likelihoods
 from inference.backends.sampling import Choice, Draw, choose
 from inference.backends.scoring import Score
@@ -33,6 +34,7 @@ class SlotBackend:
         dtype: of weights and cache; only float32 keeps the promise about seeds.
         max_slots: sequences at once.
         max_context: upper bound of prompt and completion together; the model's own limit may be lower.
+        max_cache_tokens: tokens of all sequences together; 0: what fits in a quarter of the memory.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class SlotBackend:
         dtype: torch.dtype = torch.float32,
         max_slots: int = 64,
         max_context: int = 2048,
+        max_cache_tokens: int = 0,
     ) -> None:
         self._device = torch.device(device)
         self._model = _load(folder, dtype).to(self._device).eval()
@@ -52,6 +55,8 @@ class SlotBackend:
         self.vocabulary_size: int = config.vocab_size
         self.end_ids = _end_ids(self._model, self._vocabulary)
         self.memory_bytes: int = sum(each.nbytes for each in self._model.parameters())
+        affordable = max_cache_tokens or max(self.context, _memory(self._device) // 4 // token_bytes(config, dtype))
+        self.cache_tokens: int = min(affordable, max_slots * self.context)
         self._cache = SlotCache(config.num_hidden_layers, max_slots, self.context)
         self._cache_argument = {_cache_argument(self._model): self._cache}
         self._rows: list[Sequence] = []  # row -> sequence; those that decode first
@@ -91,7 +96,7 @@ class SlotBackend:
         if sequence not in self._rows:
             return
         row = self._rows.index(sequence)
-        self._cache.wipe(row, _length(sequence))
+        self._cache.wipe(row, sequence.cached)
         if row < self._decoding:
             self._decoding -= 1
             row = self._fill(row, self._decoding)
@@ -125,12 +130,12 @@ class SlotBackend:
         row = self._row_of(sequence)
         self._cache.aim_at_prompt(row, start, stop)
         prompt = sequence.request.prompt_ids
-        tokens = self._tensor([list(prompt[start:stop])])  # [1, chunk]
+        tokens = self._tensor([sequence.tokens(start, stop)])  # [1, chunk]
         positions = torch.arange(start, stop, device=self._device)  # [chunk]
         mask = (torch.arange(stop, device=self._device) <= positions.unsqueeze(-1))[None, None]  # [1, 1, chunk, stop]
         order = sequence.request.order
         is_score = order.function is Function.SCORE
-        is_echo = order.settings.echo and order.settings.logprobs is not None
+        is_echo = order.settings.echo and order.settings.logprobs is not None and not sequence.output  # else: said
         logits = self._forward(tokens, positions.unsqueeze(0), mask, keep_all=is_score or is_echo)
         following = prompt[start + 1 : stop + 1]
         if is_score:
@@ -187,7 +192,7 @@ class SlotBackend:
         """Count a row whose prompt is complete among those that decode, the first of the rest making room."""
         first = self._decoding
         if row != first:
-            length = max(_length(self._rows[row]), _length(self._rows[first]))
+            length = max(self._rows[row].cached, self._rows[first].cached)
             self._cache.swap(row, first, length)
             self._rows[row], self._rows[first] = self._rows[first], self._rows[row]
         self._decoding += 1
@@ -195,7 +200,7 @@ class SlotBackend:
     def _fill(self, hole: int, last: int) -> int:
         """Move the row `last` into the hole; return the new hole."""
         if hole != last:
-            self._cache.move(last, hole, _length(self._rows[last]))
+            self._cache.move(last, hole, self._rows[last].cached)
             self._rows[hole] = self._rows[last]
         return last
 
@@ -206,11 +211,6 @@ class SlotBackend:
 def _draw(sequence: Sequence) -> Draw:
     request, output = sequence.request, sequence.output
     return Draw(request.order.settings, sequence.sample, len(output), request.prompt_ids, output)
-
-
-def _length(sequence: Sequence) -> int:
-    """Positions of the cache that a sequence may have written."""
-    return sequence.prefilled + len(sequence.output)
 
 
 def _load(folder: Path, dtype: torch.dtype) -> Any:
@@ -229,6 +229,13 @@ def _load(folder: Path, dtype: torch.dtype) -> Any:
         # transformers would serve random numbers in their place.
         raise ValueError("the weight files do not hold every weight of the configuration")
     return model
+
+
+def _memory(device: torch.device) -> int:
+    """Bytes of memory of a device."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_properties(device).total_memory
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def _cache_argument(model: Any) -> str:

@@ -51,6 +51,11 @@ class Backend(Protocol):
         ...
 
     @property
+    def cache_tokens(self) -> int:
+        """Tokens of all sequences together that its cache may come to hold."""
+        ...
+
+    @property
     def end_ids(self) -> frozenset[int]:
         """Token ids that end a text."""
         ...

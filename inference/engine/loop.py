@@ -154,7 +154,7 @@ class Engine:
             try:
                 lane.scheduler.add(request)
             except QueueFullError as error:
-                self._ending[request] = (FinishReason.ENGINE_FAILED, str(error))
+                self._ending[request] = (FinishReason.OVERLOADED, str(error))
         if self._is_aborting:
             self._ending.update(dict.fromkeys(self._live, (FinishReason.WORKER_LOST, "the worker is shutting down")))
 
@@ -174,7 +174,7 @@ class Engine:
         fresh: dict[Request, Entry] = {}
         if lane is not None:
             try:
-                fresh = self._collect(lane, lane.backend.step(lane.scheduler.schedule()))
+                fresh = self._collect(lane, _run(lane))
             except Exception as error:  # noqa: BLE001 - whatever a model raises must end its requests, not the engine
                 self._fail(lane, error)
         return [fresh.get(request) or Entry(request) for request in self._live if request not in self._ending]
@@ -263,11 +263,19 @@ class Engine:
             raise RejectedError(*self._closed)
 
 
+def _run(lane: Lane) -> list[Sampled | Scored]:
+    """Run the next step of a lane, what it preempts put out of the cache first."""
+    plan = lane.scheduler.schedule()
+    for sequence in plan.preempted:
+        lane.backend.release(sequence)
+    return lane.backend.step(plan)
+
+
 def _read(permit: Permit, order: Order, lane: Lane) -> Request:
     """Make a request of an order; raises RejectedError when this size cannot serve it as written."""
     try:
         prompt_ids = lane.backend.encode(order.prompt)
-        _check_length(len(prompt_ids), order, lane.backend.context)
+        _check_length(len(prompt_ids), order, min(lane.backend.context, lane.backend.cache_tokens))
         _check_bias(order, lane.backend.vocabulary_size)
     except InvalidPromptError as error:
         raise RejectedError(FinishReason.INVALID, str(error)) from error

@@ -33,15 +33,33 @@ class Sequence:
         self.sample = sample
         self.state = State.WAITING
         self.reason: FinishReason | None = None
-        self.prefilled = 0  # prompt tokens that are planned or in the cache
+        self.to_prefill = len(request.prompt_ids)  # after a preemption the output is prefilled with the prompt
+        self.prefilled = 0  # tokens of these that are planned or in the cache
+        self.served = 0  # tokens that were ever computed, counted once however often they are
         self.output: list[int] = []  # sampled tokens, end-of-text left out
         self._detokenizer = Detokenizer(request.decode, request.prompt_ids[-CONTEXT_OF_TEXT:])
         self._stops = StopStrings(request.order.settings.stop)
 
     @property
     def is_prefilled(self) -> bool:
-        """Whether the whole prompt is in the cache, so that the sequence can decode."""
-        return self.prefilled >= len(self.request.prompt_ids)
+        """Whether all that is prefilled is in the cache, so that the sequence can decode."""
+        return self.prefilled >= self.to_prefill
+
+    @property
+    def length(self) -> int:
+        """Tokens of prompt and output."""
+        return len(self.request.prompt_ids) + len(self.output)
+
+    @property
+    def cached(self) -> int:
+        """Positions of the cache that it may have written, from 0."""
+        return self.prefilled + self.length - self.to_prefill
+
+    @property
+    def reserve(self) -> int:
+        """Tokens of cache that it may come to hold."""
+        order = self.request.order
+        return len(self.request.prompt_ids) + (order.settings.max_tokens if order.function is Function.GENERATE else 0)
 
     @property
     def last_token(self) -> int:
@@ -51,7 +69,17 @@ class Sequence:
     @property
     def position(self) -> int:
         """Position in the context of `last_token`, from 0."""
-        return len(self.request.prompt_ids) + len(self.output) - 1
+        return self.length - 1
+
+    def tokens(self, start: int, stop: int) -> list[int]:
+        """Token ids at these positions of prompt and output."""
+        prompt = self.request.prompt_ids
+        return [*prompt[start:stop], *self.output[max(0, start - len(prompt)) : max(0, stop - len(prompt))]]
+
+    def start(self) -> None:
+        """Begin, or begin again after a preemption: nothing is in the cache, what was said stays said."""
+        self.state = State.RUNNING
+        self.to_prefill, self.prefilled = self.length, 0
 
     def opening(self, logprobs: tuple[TokenLogprob, ...] = ()) -> list[Piece]:
         """What comes before the first token: the prompt as a piece of its own, where the order asks for it.

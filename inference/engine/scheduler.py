@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 
+from inference.contract import Priority
 from inference.engine.request import Request, Sequence, State
+from inference.engine.shares import FairQueue
+
+PART_OF_BATCH = 8  # while batch work waits, one of eight admissions is its own
 
 
 class QueueFullError(Exception):
-    """The waiting queue is at its bound."""
+    """Too many sequences wait already, of all or of one share."""
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Prompt tokens start..stop (end excluded) of a sequence, to be put into the cache in one step."""
+    """Tokens start..stop (end excluded) of a sequence, to be put into the cache in one step."""
 
     sequence: Sequence
     start: int
@@ -22,8 +25,8 @@ class Chunk:
 
     @property
     def is_last(self) -> bool:
-        """Whether the prompt is complete with this chunk."""
-        return self.stop == len(self.sequence.request.prompt_ids)
+        """Whether all is in the cache with this chunk, so that the next token can be sampled."""
+        return self.stop == self.sequence.to_prefill
 
 
 @dataclass(frozen=True)
@@ -32,85 +35,223 @@ class Plan:
 
     prefill: tuple[Chunk, ...]
     decode: tuple[Sequence, ...]
+    preempted: tuple[Sequence, ...] = ()  # to be released before the step
 
     def __bool__(self) -> bool:
         return bool(self.prefill or self.decode)
 
 
+@dataclass(frozen=True)
+class Room:
+    """What sequences take: slots, tokens of cache, and tokens of a step."""
+
+    slots: int
+    cache: int
+    tokens: int
+
+    def __add__(self, other: Room) -> Room:
+        return Room(self.slots + other.slots, self.cache + other.cache, self.tokens + other.tokens)
+
+    def holds(self, other: Room) -> bool:
+        """Whether the other fits in."""
+        return self.slots >= other.slots and self.cache >= other.cache and self.tokens >= other.tokens
+
+
 class Scheduler:
-    """First come, first served.
+    """Admits sequences while they fit, and lets all that were admitted go on in every step.
+
+    Budget. What a sequence takes of a step (a chunk of its prompt, then one token) and of the cache (its prompt and
+    all that it may write, reserved when it is admitted) never grows after its admission. So what has been admitted
+    fits in every later step, nothing runs out of cache halfway, and no other check is needed.
+
+    Order. Interactive before batch, and within a priority as FairQueue says. The next one is never overtaken when it
+    does not fit: room comes, since everything that runs ends. While batch work waits, one of eight admissions is its
+    own; what is admitted so is kept to its end, and an eighth of the slots (at least one) at most is kept so.
+
+    Preemption. Only of batch work that is not kept, only for interactive work that lacks a slot or cache, the youngest
+    first; with reservations no other need can arise. It loses its cache and keeps its output: once admitted again,
+    prompt and output are prefilled, the prompt cut as before. Each admission that passes waiting batch work brings
+    the next turn of batch work nearer, so nothing is preempted for ever.
 
     Args:
         max_running: sequences that may hold a slot at once.
-        prefill_tokens: prompt tokens per step; also the length of a chunk, counted from the prompt's own start, so
-            that how a prompt is cut never depends on its company.
+        prefill_tokens: length of a chunk, counted from the prompt's own start, so that how a prompt is cut never
+            depends on its company.
         max_waiting: sequences that may wait.
+        max_waiting_of_share: sequences of one share and priority that may wait; 0: as many as of all.
+        cache_tokens: tokens of cache that may be reserved.
+        step_tokens: tokens of a step, prompt and decoding together; 0: a chunk beside all that can decode.
     """
 
-    def __init__(self, max_running: int, prefill_tokens: int, max_waiting: int = 1024) -> None:
-        self.max_running = max_running
+    def __init__(
+        self,
+        max_running: int,
+        prefill_tokens: int,
+        max_waiting: int = 1024,
+        *,
+        max_waiting_of_share: int = 0,
+        cache_tokens: int = 2**62,
+        step_tokens: int = 0,
+    ) -> None:
         self.prefill_tokens = prefill_tokens
         self.max_waiting = max_waiting
-        self._waiting: deque[Sequence] = deque()
-        self._running: deque[Sequence] = deque()
+        self.max_waiting_of_share = max_waiting_of_share or max_waiting
+        self.room = Room(max_running, cache_tokens, step_tokens or prefill_tokens + max_running)
+        if self.room.tokens < prefill_tokens:
+            raise ValueError("a step must have room for a chunk of a prompt")
+        self._queues = {priority: FairQueue() for priority in Priority}
+        self._running: dict[Sequence, None] = {}  # oldest first
+        self._kept: set[Sequence] = set()  # batch work that is not preempted
+        self._passed = 0  # admissions of interactive work since batch work, which waited, last had its turn
+        self.cache_used = 0  # tokens of cache that are reserved
 
     @property
     def waiting(self) -> tuple[Sequence, ...]:
-        """Sequences without a slot, next first."""
-        return tuple(self._waiting)
+        """Sequences without a slot; interactive ones first, each kind by age."""
+        return tuple(sequence for queue in self._queues.values() for sequence in queue)
 
     @property
     def running(self) -> tuple[Sequence, ...]:
         """Sequences with a slot, oldest first."""
         return tuple(self._running)
 
+    @property
+    def counts(self) -> tuple[int, int]:
+        """Sequences (running, waiting), without a walk over them."""
+        return len(self._running), sum(map(len, self._queues.values()))
+
     def add(self, request: Request) -> None:
         """Let the samples of a request wait; raises QueueFullError when they do not all fit."""
-        if len(self._waiting) + len(request.samples) > self.max_waiting:
+        queue, samples = self._queue_of(request), request.samples
+        if self.counts[1] + len(samples) > self.max_waiting:
             raise QueueFullError(f"more than {self.max_waiting} sequences waiting")
-        self._waiting.extend(request.samples)
+        if queue.waiting_of(request.order.share) + len(samples) > self.max_waiting_of_share:
+            raise QueueFullError(f"more than {self.max_waiting_of_share} sequences of one share waiting")
+        if samples[0].reserve > self.room.cache:
+            raise ValueError("a sequence needs more cache than there is")
+        for sequence in samples:
+            queue.add(sequence)
 
     def schedule(self) -> Plan:
-        """Plan one step; a planned chunk counts as prefilled, since a step that fails ends its requests anyway."""
+        """Plan one step; what is planned counts as done, since a step that fails ends its requests anyway."""
+        preempted = self._admit()
         decode = tuple(sequence for sequence in self._running if sequence.is_prefilled)
-        unfinished = [sequence for sequence in self._running if not sequence.is_prefilled]
-        budget, chunks = self.prefill_tokens, []
-        while chunk := self._next_chunk(unfinished, budget):
+        chunks = tuple(self._next_chunk(sequence) for sequence in self._running if not sequence.is_prefilled)
+        for chunk in chunks:
             chunk.sequence.prefilled = chunk.stop
-            budget -= chunk.stop - chunk.start
-            chunks.append(chunk)
-        return Plan(tuple(chunks), decode)
+            self._count(chunk.sequence, chunk.stop)
+        for sequence in decode:
+            self._count(sequence, sequence.position + 1)
+        return Plan(chunks, decode, tuple(preempted))
 
     def retire(self, sequence: Sequence) -> None:
         """Free the slot of a finished sequence."""
-        self._running.remove(sequence)
+        self._leave(sequence)
+        self._queue_of(sequence.request).drop(sequence)
 
     def abort(self, request: Request) -> list[Sequence]:
         """Forget a request; return its sequences that held a slot."""
-        held = [sequence for sequence in self._running if sequence.request is request]
-        self._running = deque(sequence for sequence in self._running if sequence.request is not request)
-        self._waiting = deque(sequence for sequence in self._waiting if sequence.request is not request)
+        held = [sequence for sequence in request.samples if sequence in self._running]
+        for sequence in held:
+            self.retire(sequence)
+        queue = self._queue_of(request)
+        for sequence in request.samples:
+            if sequence in queue:
+                queue.drop(sequence)
         return held
 
-    def _next_chunk(self, unfinished: list[Sequence], budget: int) -> Chunk | None:
-        """Next chunk that fits; the one at the head is never overtaken, so nothing starves."""
-        sequence = unfinished[0] if unfinished else self._peek()
-        if sequence is None:
-            return None
-        start = sequence.prefilled
-        stop = min(start + self.prefill_tokens, len(sequence.request.prompt_ids))
-        if stop - start > budget:
-            return None
-        if unfinished:
-            unfinished.pop(0)
-        else:
-            self._admit()
-        return Chunk(sequence, start, stop)
+    # --- admission ---
 
-    def _peek(self) -> Sequence | None:
-        return self._waiting[0] if self._waiting and len(self._running) < self.max_running else None
+    def _admit(self) -> list[Sequence]:
+        """Admit the next ones while they fit; return what was preempted for them.
 
-    def _admit(self) -> None:
-        sequence = self._waiting.popleft()
-        sequence.state = State.RUNNING
-        self._running.append(sequence)
+        A step that preempts admits no batch work: the cache of what was preempted is released only after the plan.
+        """
+        preempted: list[Sequence] = []
+        while (sequence := self._next()) is not None and not (preempted and _is_batch(sequence)):
+            victims = self._victims_for(sequence)
+            if victims is None:
+                break
+            for victim in victims:
+                self._preempt(victim)
+            preempted += victims
+            self._start(sequence)
+        return preempted
+
+    def _next(self) -> Sequence | None:
+        interactive, batch = self._queues[Priority.INTERACTIVE], self._queues[Priority.BATCH]
+        if not interactive or (batch and self._is_turn_of_batch()):
+            return batch.peek()
+        return interactive.peek()
+
+    def _is_turn_of_batch(self) -> bool:
+        return self._passed >= PART_OF_BATCH - 1 and len(self._kept) < max(1, self.room.slots // PART_OF_BATCH)
+
+    def _victims_for(self, sequence: Sequence) -> list[Sequence] | None:
+        """The youngest that must go so that a sequence fits; None when it does not fit even so."""
+        need, free, victims = self._need(sequence), self._free(), []
+        for victim in reversed(self._running):
+            if free.holds(need):
+                break
+            if _may_go(victim, sequence) and victim not in self._kept:
+                free += self._taken(victim)
+                victims.append(victim)
+        return victims if free.holds(need) else None
+
+    def _start(self, sequence: Sequence) -> None:
+        if not _is_batch(sequence):
+            self._passed += bool(self._queues[Priority.BATCH])
+        elif self._is_turn_of_batch():
+            self._passed = 0
+            self._kept.add(sequence)
+        self._queue_of(sequence.request).take(sequence)
+        sequence.start()
+        self._running[sequence] = None
+        self.cache_used += sequence.reserve
+
+    def _preempt(self, sequence: Sequence) -> None:
+        self._leave(sequence)
+        sequence.state = State.WAITING
+        self._queue_of(sequence.request).put_back(sequence)
+
+    def _leave(self, sequence: Sequence) -> None:
+        del self._running[sequence]
+        self._kept.discard(sequence)
+        self.cache_used -= sequence.reserve
+
+    # --- what a sequence takes ---
+
+    def _free(self) -> Room:
+        tokens = sum(self._taken(sequence).tokens for sequence in self._running)
+        return Room(self.room.slots - len(self._running), self.room.cache - self.cache_used, self.room.tokens - tokens)
+
+    def _need(self, sequence: Sequence) -> Room:
+        """What a waiting sequence takes once it runs."""
+        return Room(1, sequence.reserve, min(self.prefill_tokens, sequence.length))
+
+    def _taken(self, sequence: Sequence) -> Room:
+        """What a running sequence takes now: the longest chunk that may still come, then a token at a time."""
+        left = sequence.to_prefill - sequence.prefilled
+        return Room(1, sequence.reserve, max(1, min(self.prefill_tokens, left)))
+
+    def _next_chunk(self, sequence: Sequence) -> Chunk:
+        """The next chunk: cut at the prompt's end as well, so that a prompt is cut the same when it is read again."""
+        start, prompt = sequence.prefilled, len(sequence.request.prompt_ids)
+        end = prompt if start < prompt else sequence.to_prefill
+        return Chunk(sequence, start, min(start + self.prefill_tokens, end))
+
+    def _count(self, sequence: Sequence, upto: int) -> None:
+        """Count against the share what is computed for the first time: being preempted costs nobody their part."""
+        self._queue_of(sequence.request).serve(sequence, max(0, upto - sequence.served))
+        sequence.served = max(upto, sequence.served)
+
+    def _queue_of(self, request: Request) -> FairQueue:
+        return self._queues[request.order.priority]
+
+
+def _is_batch(sequence: Sequence) -> bool:
+    return sequence.request.order.priority is Priority.BATCH
+
+
+def _may_go(victim: Sequence, newcomer: Sequence) -> bool:
+    return _is_batch(victim) and not _is_batch(newcomer)

@@ -31,13 +31,13 @@ class Shelf:
 
     Args:
         loader: brings backends.
-        new_scheduler: makes the scheduler of a new lane.
+        new_scheduler: makes the scheduler of a new lane, given the tokens of cache that its backend has room for.
         budget: bytes of weights to keep in memory.
         patience: seconds to wait until borrowed sizes make room.
     """
 
     def __init__(
-        self, loader: Loader, new_scheduler: Callable[[], Scheduler], budget: int, patience: float = 60.0
+        self, loader: Loader, new_scheduler: Callable[[int], Scheduler], budget: int, patience: float = 60.0
     ) -> None:
         self._loader = loader
         self._new_scheduler = new_scheduler
@@ -83,7 +83,8 @@ class Shelf:
 
     def _load(self, digest: str) -> Lane:
         self._make_room(self._loader.weigh(digest))
-        lane = Lane(digest, self._loader.load(digest), self._new_scheduler(), borrowers=1)
+        backend = self._loader.load(digest)
+        lane = Lane(digest, backend, self._new_scheduler(backend.cache_tokens), borrowers=1)
         with self._changed:
             self._lanes[digest] = lane
         logger.info("loaded %s", digest)

@@ -19,7 +19,9 @@ def make_permit(job_id: str = "job", digest: str = "a", function: str = "generat
 
 
 def make_order(prompt: str = "abc", **settings) -> Order:
-    return Order(Function.GENERATE, prompt, SamplingSettings(**{"max_tokens": 8, **settings}))
+    """An order; `priority`, `share` and `deadline` are its own, the rest are settings."""
+    own = {name: settings.pop(name) for name in ("priority", "share", "deadline") if name in settings}
+    return Order(Function.GENERATE, prompt, SamplingSettings(**{"max_tokens": 8, **settings}), **own)
 
 
 def make_request(job_id: str = "job", prompt: str = "abc", **settings) -> Request:
@@ -37,6 +39,7 @@ class FakeBackend:
 
     context = 100
     vocabulary_size = 0x110000
+    cache_tokens = 1000
     end_ids = frozenset({END})
     memory_bytes = 10
 

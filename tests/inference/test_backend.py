@@ -11,7 +11,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import AutoModelForCausalLM
 
 from inference.backends.slots import SlotBackend
-from inference.contract import Function, Order, Permit, SamplingSettings
+from inference.contract import Function, Order, Permit, Priority, SamplingSettings
 from inference.engine.backend import InvalidPromptError, Sampled, Scored
 from inference.engine.request import Request, State
 from inference.engine.scheduler import Scheduler
@@ -36,13 +36,24 @@ def make_request(backend: SlotBackend, prompt: str, **settings) -> Request:
     return Request(order, permit, backend.encode(prompt), decode=backend.decode, end_ids=frozenset())
 
 
-def run(backend: SlotBackend, requests: list[Request], slots: int = 64, prefill: int = 32) -> list[float]:
-    """Run requests to their ends; return the gaps of all choices."""
+def run(
+    backend: SlotBackend,
+    requests: list[Request],
+    slots: int = 64,
+    prefill: int = 32,
+    late: dict[int, Request] | None = None,
+) -> list[float]:
+    """Run requests to their ends, late ones from their step on; return the gaps of all choices."""
     scheduler = Scheduler(slots, prefill)
     for request in requests:
         scheduler.add(request)
-    gaps = []
+    gaps, steps = [], 0
     while plan := scheduler.schedule():
+        steps += 1
+        if late and steps in late:
+            scheduler.add(late[steps])
+        for sequence in plan.preempted:
+            backend.release(sequence)
         for result in backend.step(plan):
             assert isinstance(result, Sampled)
             assert result.token is not None
@@ -98,6 +109,21 @@ def test_a_seeded_request_says_the_same_alone_and_with_eight_others(backend):
         gaps = run(backend, [*others[:4], among, *others[4:8]], slots=5)
         assert among.samples[0].output == alone.samples[0].output
         assert min(gaps) > 0
+
+
+@pytest.mark.parametrize("settings", [{}, {"temperature": 1.0, "seed": 5, "repetition_penalty": 1.3}])
+@pytest.mark.parametrize("step", [2, 4, 9])
+def test_a_preempted_request_says_what_it_says_undisturbed(backend, settings, step):
+    """Preempted while its prompt is read in chunks, or while it writes."""
+    undisturbed, batch = (make_request(backend, TEXTS[0] * 2, **settings) for _ in range(2))
+    batch.order = replace(batch.order, priority=Priority.BATCH)
+    assert len(batch.prompt_ids) > 2 * 16
+    run(backend, [undisturbed], prefill=16)
+    urgent = make_request(backend, "a", max_tokens=2)
+    gaps = run(backend, [batch], slots=1, prefill=16, late={step: urgent})
+    assert len(urgent.samples[0].output) == 2
+    assert (batch.samples[0].to_prefill > len(batch.prompt_ids)) == (step >= 4), "its output was prefilled again"
+    assert batch.samples[0].output == undisturbed.samples[0].output or min(gaps) < 1e-3
 
 
 def test_samples_of_a_request_differ_and_other_seeds_too(backend):

@@ -23,7 +23,9 @@ class Bench:
     def __init__(self, budget: int = 100, slots: int = 4, waiting: int = 100) -> None:
         self.loader = FakeLoader()
         self.outlet = FakeOutlet()
-        self.shelf = Shelf(self.loader, lambda: Scheduler(slots, 16, waiting), budget, patience=0.05)
+        self.shelf = Shelf(
+            self.loader, lambda tokens: Scheduler(slots, 16, waiting, cache_tokens=tokens), budget, patience=0.05
+        )
         self.engine = Engine(self.shelf, self.outlet)
 
     def submit(self, job_id: str, digest: str = "a", order: Order | None = None, **settings):
@@ -233,7 +235,8 @@ def test_a_full_queue_ends_the_newcomer_only():
     bench = Bench(waiting=2)
     taken, refused = bench.submit("taken", samples=2), bench.submit("refused", samples=2)
     bench.engine.start()
-    assert bench.wait(taken, refused) == [FinishReason.LENGTH, FinishReason.ENGINE_FAILED]
+    assert bench.wait(taken, refused) == [FinishReason.LENGTH, FinishReason.OVERLOADED]
+    assert [end.usage.prompt_tokens for end in bench.outlet.ends] == [0, 3]  # what was refused costs nothing
     bench.engine.stop()
 
 

@@ -72,7 +72,7 @@ def changes(broker: redis.Redis) -> dict[FinishReason, object]:
 def run_until(stream: RedisStream, change, **permit) -> tuple[Engine, list[int]]:
     """Run a request; apply a change while a step computes. Returns the engine and the steps that were begun."""
     loader = FakeLoader()
-    engine = Engine(Shelf(loader, lambda: Scheduler(4, 16), 100), stream)
+    engine = Engine(Shelf(loader, lambda _: Scheduler(4, 16), 100), stream)
     begun: list[int] = []
     lane = engine._shelf.borrow("a")
 

@@ -31,7 +31,7 @@ def at(request: pytest.FixtureRequest, session_at: datetime) -> datetime:
 @pytest.fixture
 def worker(world: World, redis_server: RedisServer, service: redis.Redis) -> Iterator[Worker]:
     loader, client = FakeLoader(), connect(redis_server.url)
-    engine = Engine(Shelf(loader, lambda: Scheduler(4, 64), 100), stream := RedisStream(client, fakes.WORKER))
+    engine = Engine(Shelf(loader, lambda _: Scheduler(4, 64), 100), stream := RedisStream(client, fakes.WORKER))
     one = Worker(Runtime(engine, stream, keys_for("permit")), service)
     engine._shelf.borrow(stored_digest()).backend.before_step = one.before_step
     engine.start()
