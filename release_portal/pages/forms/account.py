@@ -39,7 +39,7 @@ class TokenForm(ServiceForm):
     def __init__(self, *args: Any, roles: Iterable[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         choices = [(scope, f"{scope}: {WORDS[scope]}") for scope in scopes_for(roles)]
-        self.fields["scopes"].choices = choices  # type: ignore[attr-defined]
+        self.set_choices("scopes", choices)
 
     def end(self) -> datetime | None:
         """Return the end that was typed: the midnight after that day."""

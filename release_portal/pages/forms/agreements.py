@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from release_portal.access.agreements.drafts import Wording
 from release_portal.core.errors import InvalidInput
-from release_portal.pages.forms.base import ServiceForm
+from release_portal.pages.forms.base import ServiceForm, reason_field, version_field
 from release_portal.pages.forms.times import moment_field, moment_of
 
 MATERIAL, MINOR = "material", "minor"
@@ -25,9 +25,7 @@ class SignForm(ServiceForm):
 
 
 class TakeBackForm(ServiceForm):
-    reason = forms.CharField(
-        label=_("Do you want to say why?"), required=False, widget=forms.Textarea(attrs={"rows": 2})
-    )
+    reason = reason_field(_("Do you want to say why?"), required=False)
     typed = forms.CharField(label=_("Type: withdraw"), help_text=_("Your grants end at once, and running work stops."))
 
     def confirm(self) -> None:
@@ -57,7 +55,7 @@ class DraftForm(ServiceForm):
         help_text=_("Everybody reads it beside the text."),
         widget=forms.Textarea(attrs={"rows": 3}),
     )
-    expected_version = forms.CharField(label=_("Version"), widget=forms.HiddenInput, required=False)
+    expected_version = version_field(required=False)
 
     def said(self) -> Wording:
         """Return what the draft says."""
@@ -69,14 +67,12 @@ class DraftForm(ServiceForm):
 
 
 class ScheduleForm(ServiceForm):
-    expected_version = forms.CharField(label=_("Version"), widget=forms.HiddenInput)
+    expected_version = version_field()
 
 
 class RetireForm(ServiceForm):
-    reason = forms.CharField(
-        label=_("Why is it dropped?"), help_text=_("The record keeps it."), widget=forms.Textarea(attrs={"rows": 2})
-    )
-    expected_version = forms.CharField(label=_("Version"), widget=forms.HiddenInput, required=False)
+    reason = reason_field(_("Why is it dropped?"), _("The record keeps it."))
+    expected_version = version_field(required=False)
 
 
 def initial_of(wording: Wording, moment: str, version: int) -> dict[str, Any]:

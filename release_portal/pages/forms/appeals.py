@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from release_portal.appeals.lookups import free_deciders
 from release_portal.appeals.models import Appeal
 from release_portal.appeals.rules import INADMISSIBLE_REASONS, outcomes_of
-from release_portal.pages.forms.base import ServiceForm
+from release_portal.pages.forms.base import ServiceForm, version_field
 
 VERDICTS = {
     "uphold": _("The decision stands"),
@@ -29,13 +29,13 @@ class FileForm(ServiceForm):
 
 class AnswerForm(ServiceForm):
     answer = forms.CharField(label=_("Answer"), widget=forms.Textarea(attrs={"rows": 4}))
-    expected_version = forms.CharField(label=_("Version"), widget=forms.HiddenInput)
+    expected_version = version_field()
 
 
 class DeskForm(ServiceForm):
     """A form of the desk; it knows the appeal, so that it offers what can be chosen."""
 
-    expected_version = forms.CharField(label=_("Version"), widget=forms.HiddenInput)
+    expected_version = version_field()
 
     def __init__(self, *args: Any, appeal: Appeal, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -63,7 +63,7 @@ class AssignForm(DeskForm):
     def offer(self, appeal: Appeal) -> None:
         """Offer those who are free to decide."""
         names = [(user.username, user.name) for user in free_deciders(appeal)]
-        self.fields["to"].choices = [("", _("Choose a person")), *names]  # type: ignore[attr-defined]
+        self.set_choices("to", [("", _("Choose a person")), *names])
 
 
 class AskForm(DeskForm):
@@ -79,4 +79,4 @@ class DecideForm(DeskForm):
     def offer(self, appeal: Appeal) -> None:
         """Offer the outcomes of this kind of appeal."""
         names = [(name, VERDICTS[name]) for name in outcomes_of(appeal.kind)]
-        self.fields["verdict"].choices = [("", _("Choose a decision")), *names]  # type: ignore[attr-defined]
+        self.set_choices("verdict", [("", _("Choose a decision")), *names])

@@ -20,8 +20,8 @@ from release_portal.access.programmes.programme_rules import (
     Programme,
 )
 from release_portal.access.purposes import PURPOSES
-from release_portal.core.errors import Incomplete, InvalidInput, PortalError
-from release_portal.pages.forms.base import ServiceForm
+from release_portal.core.errors import InvalidInput
+from release_portal.pages.forms.base import ManyFieldsForm, ServiceForm, version_field
 from release_portal.pages.forms.programme_questions import fields_of, first_values, hint, sent_values
 from release_portal.pages.words import FUNCTIONS
 
@@ -40,7 +40,7 @@ def day_of(written: str, field: str) -> date | None:
         raise InvalidInput(f"{written.strip()[:40]!r} is no date.", field=field, change=change) from error
 
 
-class ApplyForm(ServiceForm):
+class ApplyForm(ManyFieldsForm):
     purpose_code = forms.ChoiceField(
         label=_("Purpose"), help_text=_("The one that comes closest. Your use is compared with it later.")
     )
@@ -81,7 +81,7 @@ class ApplyForm(ServiceForm):
     )
     agreement = forms.BooleanField(label=_("I have read the research access agreement and accept it"))
     agreement_hash = forms.CharField(label=_("Agreement"), widget=forms.HiddenInput)
-    expected_version = forms.CharField(label=_("Version"), widget=forms.HiddenInput)
+    expected_version = version_field()
     renews = forms.CharField(label=_("Renewal"), widget=forms.HiddenInput, required=False)
 
     def __init__(
@@ -96,7 +96,7 @@ class ApplyForm(ServiceForm):
         super().__init__(*args, **kwargs)
         self.programme = programme
         purposes = [("", _("Choose a purpose")), *_purposes(programme)]
-        self.fields["purpose_code"].choices = purposes  # type: ignore[attr-defined]
+        self.set_choices("purpose_code", purposes)
         self.fields["requested_end"].help_text = _(
             "Year-month-day; at most %(days)s days from now. It can be renewed."
         ) % {"days": programme.longest_days}
@@ -107,7 +107,7 @@ class ApplyForm(ServiceForm):
         self.fields |= fields_of(programme, purpose, keep=keep)
         self._show_saved(saved or {})
         offered = [(name, FUNCTIONS[name]) for name in functions]
-        self.fields["functions"].choices = offered  # type: ignore[attr-defined]
+        self.set_choices("functions", offered)
         for name in ("purpose", "intended_use", "summary"):
             self.fields[name].widget.attrs["data-keep"] = f"{keep}:{name}"
 
@@ -172,15 +172,6 @@ class ApplyForm(ServiceForm):
         """Return the hash of the agreement that was shown and accepted; empty when it was not accepted."""
         return self.text("agreement_hash") if self.ticked("agreement") else ""
 
-    def refuse(self, error: PortalError, **fresh: Any) -> None:
-        """Show each thing that is missing at its own field."""
-        if not isinstance(error, Incomplete):
-            super().refuse(error, **fresh)
-            return
-        self.refresh(**fresh)
-        for field, reason in error.problems:
-            self.add_error(field if field in self.fields else None, reason)
-
 
 def _purposes(programme: Programme) -> list[tuple[str, str]]:
     notes = {CARE: _("asks for special care"), NOT_ADMITTED: _("not admitted by this programme")}
@@ -198,4 +189,4 @@ def initial_of(answers: Answers) -> dict[str, Any]:
 
 
 class WithdrawForm(ServiceForm):
-    expected_version = forms.CharField(label=_("Version"), widget=forms.HiddenInput)
+    expected_version = version_field()

@@ -10,8 +10,20 @@ from django.utils.translation import gettext_lazy as _
 from release_portal.access.attestations.rules import INSTITUTION, LONGEST_WORDS, RELATIONS
 from release_portal.access.attestations.services import Person
 from release_portal.access.attestations.statements import Reply, Sentence
-from release_portal.core.errors import Incomplete, PortalError
-from release_portal.pages.forms.base import ServiceForm
+from release_portal.pages.forms.base import ManyFieldsForm, ServiceForm, version_field
+
+
+def _fit_relation(form: ServiceForm, kind: str, office: Any) -> None:
+    """Ask for the relations of this kind; of an institution's officer, for the office."""
+    form.set_choices("relation", [("", _("Choose one")), *RELATIONS[kind].items()])
+    if kind == INSTITUTION:
+        form.fields["relation"].label = office
+
+
+def _words(label: Any, help_text: Any, rows: int) -> forms.CharField:
+    """Return the field for words to the reviewers, which nobody must write."""
+    area = forms.Textarea(attrs={"rows": rows, "maxlength": LONGEST_WORDS})
+    return forms.CharField(label=label, help_text=help_text, required=False, widget=area)
 
 
 class PersonForm(ServiceForm):
@@ -33,18 +45,16 @@ class PersonForm(ServiceForm):
         widget=forms.TextInput(attrs={"autocomplete": "off", "inputmode": "url"}),
     )
     relation = forms.ChoiceField(label=_("How do you stand to each other?"))
-    expected_version = forms.CharField(label=_("Version"), widget=forms.HiddenInput)
+    expected_version = version_field()
 
     def __init__(self, *args: Any, kind: str, is_draft: bool = True, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["relation"].choices = [("", _("Choose one")), *RELATIONS[kind].items()]  # type: ignore[attr-defined]
+        _fit_relation(self, kind, _("Which office do they hold?"))
         if is_draft:
             self.fields["mail"].help_text = _(
                 "Their own, best at their institution. The link goes there alone, once you send the application."
             )
-        if kind == INSTITUTION:
-            self.fields["relation"].label = _("Which office do they hold?")
-        else:
+        if kind != INSTITUTION:
             del self.fields["domain"]
 
     def person(self) -> Person:
@@ -52,7 +62,7 @@ class PersonForm(ServiceForm):
         return Person(self.text("name"), self.text("mail"), self.text("relation"), self.text("domain"))
 
 
-class ReplyForm(ServiceForm):
+class ReplyForm(ManyFieldsForm):
     """What somebody answers who confirms."""
 
     relation = forms.ChoiceField(label=_("How do you know the applicant?"))
@@ -65,41 +75,22 @@ class ReplyForm(ServiceForm):
         help_text=_("Tick what is true. If one sentence is not, decline below; you may say which."),
         widget=forms.CheckboxSelectMultiple,
     )
-    words = forms.CharField(
-        label=_("Words to the reviewers"),
-        help_text=_("At most 2,000 characters. The applicant does not read them."),
-        required=False,
-        widget=forms.Textarea(attrs={"rows": 5, "maxlength": LONGEST_WORDS}),
+    words = _words(
+        _("Words to the reviewers"), _("At most 2,000 characters. The applicant does not read them."), rows=5
     )
     seen = forms.CharField(widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, kind: str, sentences: tuple[Sentence, ...], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["relation"].choices = [("", _("Choose one")), *RELATIONS[kind].items()]  # type: ignore[attr-defined]
-        self.fields["confirmed"].choices = [(one.code, one.text) for one in sentences]  # type: ignore[attr-defined]
-        if kind == INSTITUTION:
-            self.fields["relation"].label = _("Which office do you hold?")
+        _fit_relation(self, kind, _("Which office do you hold?"))
+        self.set_choices("confirmed", [(one.code, one.text) for one in sentences])
 
     def reply(self) -> Reply:
         """Return the answer."""
         return Reply(self.text("relation"), self.text("since"), tuple(self.texts("confirmed")), self.text("words"))
 
-    def refuse(self, error: PortalError, **fresh: Any) -> None:
-        """Show each thing that is missing at its own field."""
-        if not isinstance(error, Incomplete):
-            super().refuse(error, **fresh)
-            return
-        self.refresh(**fresh)
-        for field, reason in error.problems:
-            self.add_error(field, reason)
-
 
 class DeclineForm(ServiceForm):
     """Why somebody declines, if they wish to say."""
 
-    words = forms.CharField(
-        label=_("Why, if you wish to say"),
-        help_text=_("The reviewers read it, the applicant does not."),
-        required=False,
-        widget=forms.Textarea(attrs={"rows": 3, "maxlength": LONGEST_WORDS}),
-    )
+    words = _words(_("Why, if you wish to say"), _("The reviewers read it, the applicant does not."), rows=3)

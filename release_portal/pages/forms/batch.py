@@ -34,7 +34,7 @@ class BatchForm(ServiceForm):
     def __init__(self, *args: Any, command: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         choices = [("", _("Choose a reason")), *((reason.code, reason.label) for reason in REASONS.values())]
-        self.fields["code"].choices = choices  # type: ignore[attr-defined]
+        self.set_choices("code", choices)
         self.fields["words"].label, self.fields["words"].help_text = _TEXTS.get(command, ("", ""))
         self.fields["words"].required = command == "refuse"
         if command != "refuse":

@@ -6,7 +6,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from model_cards.models import CardVersion
-from release_portal.pages.forms.base import ServiceForm
+from release_portal.pages.forms.base import ServiceForm, version_field
 from release_portal.registry.models import ModelSize
 
 
@@ -21,7 +21,7 @@ class CardForm(ServiceForm):
         help_text=_("The list of versions and the public timeline show this sentence with your name."),
         widget=forms.TextInput(attrs={"maxlength": 200, "autocomplete": "off"}),
     )
-    expected_version = forms.CharField(label=_("Version"), widget=forms.HiddenInput)
+    expected_version = version_field()
 
     def keep_draft(self, size: ModelSize, number: int) -> None:
         """Let the browser keep a draft of this size's card that is based on this version."""

@@ -8,17 +8,16 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from release_portal.core.errors import Incomplete, PortalError
 from release_portal.evidence.checklist import ANSWERS, ITEMS
-from release_portal.pages.forms.base import ServiceForm
+from release_portal.pages.forms.base import ManyFieldsForm, version_field
 
 Answers = dict[str, dict[str, Any]]
 
 
-class ChecklistForm(ServiceForm):
+class ChecklistForm(ManyFieldsForm):
     """Every item at once; what is left empty is a draft's gap, not a mistake."""
 
-    expected_number = forms.CharField(label=_("Version"), widget=forms.HiddenInput)
+    expected_number = version_field()
 
     def __init__(self, *args: Any, evidence: Iterable[tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -63,15 +62,9 @@ class ChecklistForm(ServiceForm):
         typed = self.text("expected_number")
         return int(typed[:9]) if typed.isdecimal() else 0
 
-    def refuse(self, error: PortalError, **fresh: Any) -> None:
-        """Show each thing that is wrong at its own item."""
-        if not isinstance(error, Incomplete):
-            super().refuse(error, **fresh)
-            return
-        self.refresh(**fresh)
-        for field, reason in error.problems:
-            name = field.replace("item_", "reason_")
-            self.add_error(name if name in self.fields else None, reason)
+    def place_of(self, field: str) -> str:
+        """Show what is wrong with an item beside its reason."""
+        return field.replace("item_", "reason_")
 
 
 def first_values(answers: Mapping[str, Mapping[str, Any]], number: int) -> dict[str, Any]:

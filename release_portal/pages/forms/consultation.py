@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from release_portal.pages.forms.base import ServiceForm
+from release_portal.pages.forms.base import ServiceForm, version_field
 from release_portal.pages.words_proposals import FINDINGS
 
 
@@ -55,7 +55,7 @@ class ReportForm(ServiceForm):
         help_text=_("It is public, and nobody changes it after you have deposited it."),
         widget=forms.Textarea(attrs={"rows": 16}),
     )
-    expected_version = forms.CharField(label=_("Version"), widget=forms.HiddenInput)
+    expected_version = version_field()
 
     def __init__(self, *args: Any, keep: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -25,7 +25,7 @@ class DetectionForm(ServiceForm):
     def __init__(self, *args: Any, sizes: Iterable[ModelSize], purposes: Sequence[str] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         offer_purposes(self, purposes)
-        self.fields["size"].choices = [(size.slug, size.name) for size in sizes]  # type: ignore[attr-defined]
+        self.set_choices("size", [(size.slug, size.name) for size in sizes])
         self.fields["text"] = _text()  # here, since `text` is also how a form is read
 
 

@@ -26,7 +26,7 @@ class ShiftForm(ServiceForm):
         super().__init__(*args, **kwargs)
         self._officers = {str(user.pk): user for user in officers}
         choices = [("", _("Choose a person")), *((key, user.name) for key, user in self._officers.items())]
-        self.fields["user"].choices = choices  # type: ignore[attr-defined]
+        self.set_choices("user", choices)
 
     def officer(self) -> User:
         """Return the person that was chosen."""

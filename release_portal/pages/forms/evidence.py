@@ -10,11 +10,11 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from release_portal.core.errors import Incomplete, InvalidInput, PortalError
+from release_portal.core.errors import Incomplete, InvalidInput
 from release_portal.evidence.facts import ACCEPTED, REJECTED
 from release_portal.evidence.kinds import COUNT, DURATION, MEASURED, SELF, SET_EQUAL
 from release_portal.evidence.rules import EvidenceDraft, number_of
-from release_portal.pages.forms.base import ServiceForm
+from release_portal.pages.forms.base import ManyFieldsForm, ServiceForm, reason_field
 from release_portal.pages.forms.times import moment_field, moment_of, written
 from release_portal.pages.words_proposals import ASSURANCES
 from release_portal.releases.gate_policy import Criterion
@@ -68,7 +68,7 @@ _MAKE: dict[str, Callable[[], forms.CharField]] = {
 }
 
 
-class EvidenceForm(ServiceForm):
+class EvidenceForm(ManyFieldsForm):
     """What somebody signs as evidence for one criterion."""
 
     summary = forms.CharField(
@@ -130,15 +130,6 @@ class EvidenceForm(ServiceForm):
         typed = self.text("expected_newest")
         return int(typed[:18]) if typed.isdecimal() else 0
 
-    def refuse(self, error: PortalError, **fresh: Any) -> None:
-        """Show each thing that is wrong at its own field."""
-        if not isinstance(error, Incomplete):
-            super().refuse(error, **fresh)
-            return
-        self.refresh(**fresh)
-        for field, reason in error.problems:
-            self.add_error(field if field in self.fields else None, reason)
-
 
 class _Unreadable(Incomplete):
     status = 400
@@ -174,8 +165,4 @@ class EvidenceReviewForm(ServiceForm):
         choices=[(ACCEPTED, _("accept it")), (REJECTED, _("reject it"))],
         widget=forms.RadioSelect,
     )
-    reason = forms.CharField(
-        label=_("Why?"),
-        help_text=_("A rejection needs a reason; everybody reads it."),
-        widget=forms.Textarea(attrs={"rows": 2}),
-    )
+    reason = reason_field(_("Why?"), _("A rejection needs a reason; everybody reads it."))

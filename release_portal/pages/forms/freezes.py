@@ -10,7 +10,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from release_portal.core.errors import InvalidInput
-from release_portal.pages.forms.base import ServiceForm
+from release_portal.pages.forms.base import ServiceForm, reason_field, version_field
 from release_portal.pages.forms.times import moment_field, moment_of
 from release_portal.registry.models import ModelFamily
 
@@ -21,17 +21,13 @@ class FreezeForm(ServiceForm):
     family = forms.ChoiceField(label=_("What is frozen?"))
     starts_at = moment_field(_("From"), _("In UTC."))
     ends_at = moment_field(_("Until"), _("In UTC."))
-    reason = forms.CharField(
-        label=_("Why?"),
-        help_text=_("The calendar shows it with your name."),
-        widget=forms.Textarea(attrs={"rows": 2}),
-    )
+    reason = reason_field(_("Why?"), _("The calendar shows it with your name."))
 
     def __init__(self, *args: Any, families: Iterable[ModelFamily], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._families = {family.slug: family for family in families}
         choices = [("", _("Every family")), *((slug, family.name) for slug, family in self._families.items())]
-        self.fields["family"].choices = choices  # type: ignore[attr-defined]
+        self.set_choices("family", choices)
 
     def chosen(self) -> ModelFamily | None:
         """Return the family that was chosen; None for all."""
@@ -48,9 +44,5 @@ class FreezeForm(ServiceForm):
 class LiftFreezeForm(ServiceForm):
     """Why a freeze ends before its time."""
 
-    reason = forms.CharField(
-        label=_("Why can it end?"),
-        help_text=_("The calendar shows it with your name."),
-        widget=forms.Textarea(attrs={"rows": 2}),
-    )
-    expected_version = forms.CharField(label=_("Version"), widget=forms.HiddenInput)
+    reason = reason_field(_("Why can it end?"), _("The calendar shows it with your name."))
+    expected_version = version_field()

@@ -16,7 +16,7 @@ from release_portal.access.extra_terms import Term
 from release_portal.access.modifiers import MODIFIERS
 from release_portal.core.errors import InvalidInput
 from release_portal.misuse.categories import CATEGORIES
-from release_portal.pages.forms.base import ServiceForm
+from release_portal.pages.forms.base import ServiceForm, version_field
 from release_portal.pages.forms.grants import SuspendForm
 from release_portal.pages.forms.times import moment_field, moment_of
 
@@ -25,10 +25,6 @@ _VALUES = {"months": _("how many months"), "days": _("how many days"), "date": _
 
 def _area(label: Any, hint: Any = "", rows: int = 3, **more: Any) -> forms.CharField:
     return forms.CharField(label=label, help_text=hint, widget=forms.Textarea(attrs={"rows": rows}), **more)
-
-
-def _version() -> forms.CharField:
-    return forms.CharField(label=_("Version"), widget=forms.HiddenInput)
 
 
 # --- Terms -----------------------------------------------------------------------------------------------------------
@@ -79,7 +75,7 @@ class OfferTermsForm(ServiceForm):
 class AcceptTermsForm(ServiceForm):
     terms = forms.BooleanField(label=_("I have read these terms and accept them"))
     digest = forms.CharField(label=_("Terms"), widget=forms.HiddenInput)
-    expected_version = forms.CharField(label=_("Version"), widget=forms.HiddenInput, required=False)
+    expected_version = version_field(required=False)
 
     def accepted(self) -> str:
         """Return the hash of the terms that were shown and accepted; empty when they were not accepted."""
@@ -99,22 +95,22 @@ class HandInForm(ServiceForm):
         label=_("Where does more of it lie?"), help_text=_("An address, https://…"), required=False,
         widget=forms.TextInput(attrs={"inputmode": "url", "autocomplete": "off"}),
     )  # fmt: skip
-    expected_version = _version()
+    expected_version = version_field()
 
 
 class AcceptDutyForm(ServiceForm):
-    expected_version = _version()
+    expected_version = version_field()
 
 
 class GiveBackForm(ServiceForm):
     note = _area(_("What is missing?"), _("The holder reads it."))
-    expected_version = _version()
+    expected_version = version_field()
 
 
 class WaiveForm(ServiceForm):
     reason = _area(_("Why need it not be done now?"), _("The holder reads it; the record keeps it."))
     until = moment_field(_("Until when?"), _("In UTC. After that it counts as before."))
-    expected_version = _version()
+    expected_version = version_field()
 
     def end(self) -> datetime:
         """Return the end of the waiver."""
@@ -131,11 +127,11 @@ class ReportForm(ServiceForm):
         choices=[("", _("Choose one")), *DISPOSALS.items()],
     )
     statement = _area(_("In your own words"), _("What is deleted, what is kept, where and until when."))
-    expected_version = _version()
+    expected_version = version_field()
 
 
 class CloseForm(ServiceForm):
-    expected_version = _version()
+    expected_version = version_field()
 
 
 # --- Rules of engagement ---------------------------------------------------------------------------------------------
@@ -156,7 +152,7 @@ class EngageForm(ServiceForm):
 
     def __init__(self, *args: Any, sizes: Iterable[tuple[str, str]] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["targets"].choices = list(sizes)  # type: ignore[attr-defined]
+        self.set_choices("targets", sizes)
 
     def rules(self) -> Rules:
         """Return what was written."""
@@ -200,7 +196,7 @@ class EngagedSuspendForm(SuspendForm):
 
     def __init__(self, *args: Any, sizes: Iterable[tuple[str, str]] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["size"].choices = [("", _("Unclear")), *sizes]  # type: ignore[attr-defined]
+        self.set_choices("size", [("", _("Unclear")), *sizes])
         self.order_fields(["reason", "category", "size", "has_left", "further"])
 
     def act(self, tokens: int, at: datetime) -> Act | None:

@@ -13,7 +13,7 @@ from release_portal.access.quota import Limits
 from release_portal.access.revocation_rules import REVOCATION_REASONS
 from release_portal.access.scope_rules import Scope
 from release_portal.core.errors import InvalidInput
-from release_portal.pages.forms.base import ServiceForm
+from release_portal.pages.forms.base import ServiceForm, reason_field, version_field
 from release_portal.pages.forms.sampler import sampler_fields, sampler_of, sampler_words
 from release_portal.pages.words import FUNCTIONS
 
@@ -24,7 +24,7 @@ class SuspendForm(ServiceForm):
         help_text=_("The holder reads this sentence wherever the grant would have been used."),
         widget=forms.Textarea(attrs={"rows": 3}),
     )
-    expected_version = forms.CharField(label=_("Version"), widget=forms.HiddenInput)
+    expected_version = version_field()
 
 
 def limits_typed(form: ServiceForm) -> Limits:
@@ -55,15 +55,15 @@ class RestrictForm(ServiceForm):
         help_text=_("The holder reads it with what changed. Work that may go beyond it stops."),
         widget=forms.Textarea(attrs={"rows": 3}),
     )
-    expected_version = forms.CharField(label=_("Version"), widget=forms.HiddenInput)
+    expected_version = version_field()
 
     def __init__(self, *args: Any, grant: Grant, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         scope = grant.scope()
         self.fields |= sampler_fields()
         self.order_fields([name for name in self.fields if name not in ("reason", "expected_version")])
-        self._offer("functions", [(name, FUNCTIONS.get(name, name)) for name in sorted(scope.functions)])
-        self._offer("purposes", [(code, f"{code} {PURPOSES[code]}") for code in sorted(scope.purposes)])
+        self.set_choices("functions", [(name, FUNCTIONS.get(name, name)) for name in sorted(scope.functions)])
+        self.set_choices("purposes", [(code, f"{code} {PURPOSES[code]}") for code in sorted(scope.purposes)])
         if not scope.purposes:
             del self.fields["purposes"]
         limits = {name: getattr(scope.limits, name) for name in ("tokens_per_day", "requests_per_minute", "concurrent")}
@@ -75,18 +75,14 @@ class RestrictForm(ServiceForm):
         purposes = self.texts("purposes") if "purposes" in self.fields else []
         return Scope(frozenset(self.texts("functions")), frozenset(purposes), limits_typed(self), sampler_of(self))
 
-    def _offer(self, name: str, choices: list[tuple[str, Any]]) -> None:
-        self.fields[name].choices = choices  # type: ignore[attr-defined]
-
 
 class SurrenderForm(ServiceForm):
-    reason = forms.CharField(
-        label=_("Do you want to say why?"),
-        help_text=_("The grant ends at once and running work stops. To use the size again you apply anew."),
+    reason = reason_field(
+        _("Do you want to say why?"),
+        _("The grant ends at once and running work stops. To use the size again you apply anew."),
         required=False,
-        widget=forms.Textarea(attrs={"rows": 2}),
     )
-    expected_version = forms.CharField(label=_("Version"), widget=forms.HiddenInput)
+    expected_version = version_field()
 
 
 class ConfirmForm(ServiceForm):
@@ -96,7 +92,7 @@ class ConfirmForm(ServiceForm):
         required=False,
         widget=forms.Textarea(attrs={"rows": 3}),
     )
-    expected_version = forms.CharField(label=_("Version"), widget=forms.HiddenInput)
+    expected_version = version_field()
 
 
 class LiftForm(ServiceForm):
@@ -108,7 +104,7 @@ class LiftForm(ServiceForm):
         help_text=_("The end of the grant moves by as long as it was suspended."),
         required=False,
     )
-    expected_version = forms.CharField(label=_("Version"), widget=forms.HiddenInput)
+    expected_version = version_field()
 
 
 class ProposeForm(ServiceForm):
@@ -118,7 +114,7 @@ class ProposeForm(ServiceForm):
         help_text=_("The holder reads it. The grant is suspended until another lead confirms; else it lapses."),
         widget=forms.Textarea(attrs={"rows": 4}),
     )
-    expected_version = forms.CharField(label=_("Version"), widget=forms.HiddenInput)
+    expected_version = version_field()
 
 
 class RevokeForm(ServiceForm):
@@ -128,4 +124,4 @@ class RevokeForm(ServiceForm):
         required=False,
         widget=forms.Textarea(attrs={"rows": 3}),
     )
-    expected_version = forms.CharField(label=_("Version"), widget=forms.HiddenInput)
+    expected_version = version_field()

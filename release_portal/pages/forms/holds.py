@@ -5,7 +5,7 @@ from __future__ import annotations
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from release_portal.pages.forms.base import ServiceForm
+from release_portal.pages.forms.base import ServiceForm, reason_field, version_field
 from release_portal.releases.hold_rules import COHORT, COHORTS, FEATURES, OFF_FUNCTIONS, PLAIN, QUOTAS, STOP
 
 COHORT_WORDS = dict(zip(COHORTS, (_("partner grants"), _("research grants"), _("people without a grant")), strict=True))
@@ -23,7 +23,7 @@ def _reason() -> forms.CharField:
 class RaiseForm(ServiceForm):
     kind = forms.CharField(label=_("What shall happen?"), widget=forms.HiddenInput)
     reason = _reason()
-    expected_version = forms.CharField(label=_("Version"), widget=forms.HiddenInput)
+    expected_version = version_field()
 
 
 class QuotasForm(RaiseForm):
@@ -65,19 +65,10 @@ RAISE_FORMS: dict[str, type[RaiseForm]] = {
 
 
 class ConfirmHoldForm(ServiceForm):
-    reason = forms.CharField(
-        label=_("What did you check?"),
-        help_text=_("The record keeps it."),
-        required=False,
-        widget=forms.Textarea(attrs={"rows": 2}),
-    )
-    expected_version = forms.CharField(label=_("Version"), widget=forms.HiddenInput)
+    reason = reason_field(_("What did you check?"), _("The record keeps it."), required=False)
+    expected_version = version_field()
 
 
 class ReleaseForm(ServiceForm):
-    reason = forms.CharField(
-        label=_("What was found?"),
-        help_text=_("The public timeline shows this sentence with your name."),
-        widget=forms.Textarea(attrs={"rows": 2}),
-    )
-    expected_version = forms.CharField(label=_("Version"), widget=forms.HiddenInput)
+    reason = reason_field(_("What was found?"), _("The public timeline shows this sentence with your name."))
+    expected_version = version_field()

@@ -60,8 +60,8 @@ class ReportForm(ServiceForm):
 
     def __init__(self, *args: Any, sizes: Iterable[Choice], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["category"].choices = [NOT_SURE, *grouped_categories(with_definition=True)]  # type: ignore[attr-defined]
-        self.fields["size"].choices = [NOT_SURE, *sizes]  # type: ignore[attr-defined]
+        self.set_choices("category", [NOT_SURE, *grouped_categories(with_definition=True)])
+        self.set_choices("size", [NOT_SURE, *sizes])
 
     @property
     def first(self) -> list[forms.BoundField]:

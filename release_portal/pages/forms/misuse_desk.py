@@ -12,7 +12,7 @@ from release_portal.misuse.measures import Possible
 from release_portal.misuse.report_rules import DECLINE_REASONS, OUTCOMES, Verdict
 from release_portal.misuse.services import Measure, Triage
 from release_portal.misuse.severities import SEVERITIES
-from release_portal.pages.forms.base import ServiceForm
+from release_portal.pages.forms.base import ServiceForm, version_field
 from release_portal.pages.forms.misuse import Choice, grouped_categories
 
 NONE: Choice = ("", _("None"))
@@ -31,7 +31,7 @@ def _area(rows: int) -> forms.Textarea:
 class DeskForm(ServiceForm):
     """A form of the desk; each says which version of the report was read."""
 
-    expected_version = forms.CharField(label=_("Version"), widget=forms.HiddenInput)
+    expected_version = version_field()
 
     def number(self, name: str) -> int | None:
         """Return a number that was typed or chosen; None for anything else."""
@@ -70,8 +70,8 @@ class TriageForm(DeskForm):
 
     def __init__(self, *args: Any, sizes: Iterable[Choice], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["category"].choices = [CHOOSE, *grouped_categories(with_definition=True)]  # type: ignore[attr-defined]
-        self.fields["size"].choices = [NONE, *sizes]  # type: ignore[attr-defined]
+        self.set_choices("category", [CHOOSE, *grouped_categories(with_definition=True)])
+        self.set_choices("size", [NONE, *sizes])
 
     def triage(self) -> Triage:
         """Return what the triage service reads."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from release_portal.pages.forms.base import ServiceForm
+from release_portal.pages.forms.base import ServiceForm, reason_field, version_field
 
 
 class MoveForm(ServiceForm):
@@ -15,14 +15,9 @@ class MoveForm(ServiceForm):
         help_text=_("The public timeline shows this sentence with your name."),
         widget=forms.Textarea(attrs={"rows": 4}),
     )
-    expected_version = forms.CharField(label=_("Version"), widget=forms.HiddenInput)
+    expected_version = version_field()
 
 
 class ConfirmNarrowingForm(ServiceForm):
-    reason = forms.CharField(
-        label=_("What did you check?"),
-        help_text=_("The record keeps it."),
-        required=False,
-        widget=forms.Textarea(attrs={"rows": 2}),
-    )
-    expected_version = forms.CharField(label=_("Version"), widget=forms.HiddenInput)
+    reason = reason_field(_("What did you check?"), _("The record keeps it."), required=False)
+    expected_version = version_field()

@@ -7,16 +7,12 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from release_portal.pages.forms.base import ServiceForm
+from release_portal.pages.forms.base import ServiceForm, version_field
 
 
 def _text(label: Any, hint: Any = "", rows: int = 3, *, required: bool = True) -> forms.CharField:
     area = forms.Textarea(attrs={"rows": rows})
     return forms.CharField(label=label, help_text=hint, required=required, widget=area)
-
-
-def _version() -> forms.CharField:
-    return forms.CharField(label=_("Version"), widget=forms.HiddenInput)
 
 
 def _password() -> forms.CharField:
@@ -31,12 +27,12 @@ class WithdrawForm(ServiceForm):
     replacement = _text(_("What can people use instead?"), rows=2, required=False)
     typed = forms.CharField(label=_("Type the word withdraw"), widget=forms.TextInput(attrs={"autocomplete": "off"}))
     password = _password()
-    expected_version = _version()
+    expected_version = version_field()
 
 
 class ConfirmWithdrawalForm(ServiceForm):
     password = _password()
-    expected_version = _version()
+    expected_version = version_field()
 
 
 class RecallForm(ServiceForm):
@@ -50,7 +46,7 @@ class RecipientForm(ServiceForm):
 
 class CloseRecallForm(ServiceForm):
     note = _text(_("What was reached, and what was not?"), _("The public timeline shows it with your name."))
-    expected_version = _version()
+    expected_version = version_field()
 
 
 class AcknowledgeForm(ServiceForm):

@@ -22,4 +22,4 @@ class RoleForm(ServiceForm):
     def __init__(self, *args: Any, roles: Iterable[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         choices = [("", _("Choose a role"))] + [(role, Role(role).label.capitalize()) for role in roles]
-        self.fields["role"].choices = choices  # type: ignore[attr-defined]
+        self.set_choices("role", choices)

@@ -95,7 +95,7 @@ def offer_purposes(form: ServiceForm, codes: Sequence[str]) -> None:
         del form.fields["purpose"]
         return
     named = [(code, f"{code} {PURPOSES[code]}") for code in codes]
-    form.fields["purpose"].choices = [("", _("Choose a purpose")), *named]  # type: ignore[attr-defined]
+    form.set_choices("purpose", [("", _("Choose a purpose")), *named])
 
 
 def fresh_key() -> str:

@@ -28,5 +28,5 @@ class PublishForm(ServiceForm):
 
     def __init__(self, *args: Any, families: Iterable[tuple[str, str]], stages: Iterable[tuple[str, str]], **kw: Any):
         super().__init__(*args, **kw)
-        self.fields["family"].choices = [("", _("Choose a family")), *families]  # type: ignore[attr-defined]
-        self.fields["stage"].choices = [("", _("Choose a stage")), *stages]  # type: ignore[attr-defined]
+        self.set_choices("family", [("", _("Choose a family")), *families])
+        self.set_choices("stage", [("", _("Choose a stage")), *stages])

@@ -9,17 +9,13 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from release_portal.pages.forms.base import ServiceForm
+from release_portal.pages.forms.base import ServiceForm, version_field
 from release_portal.pages.forms.times import moment_field, moment_of
 from release_portal.pages.words import Word
 from release_portal.pages.words_proposals import VERDICTS
 
 Choices = Iterable[tuple[str, Word]]
 FAST = "fast:"
-
-
-def _version() -> forms.CharField:
-    return forms.CharField(label=_("Version"), widget=forms.HiddenInput)
 
 
 def _area(rows: int, **attrs: str) -> forms.Textarea:
@@ -52,7 +48,7 @@ class ProposeForm(ServiceForm):
 
     def __init__(self, *args: Any, targets: Choices, keep: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["target"].choices = list(targets)  # type: ignore[attr-defined]
+        self.set_choices("target", targets)
         for name in ("rationale", "conditions"):
             self.fields[name].widget.attrs["data-keep"] = f"{keep}:{name}"
 
@@ -68,14 +64,14 @@ class ProposeForm(ServiceForm):
 class PlainForm(ServiceForm):
     """Nothing to fill in."""
 
-    expected_version = _version()
+    expected_version = version_field()
 
 
 class ReasonForm(ServiceForm):
     """A reason that the public reads."""
 
     reason = forms.CharField(label=_("Why?"), help_text=_("The record shows it with your name."), widget=_area(3))
-    expected_version = _version()
+    expected_version = version_field()
 
 
 class EditForm(ServiceForm):
@@ -83,14 +79,14 @@ class EditForm(ServiceForm):
 
     rationale = forms.CharField(label=_("Why should it move?"), widget=_area(8))
     conditions = forms.CharField(label=_("What is promised with the move?"), widget=_area(4), required=False)
-    expected_version = _version()
+    expected_version = version_field()
 
 
 class ScheduleForm(ServiceForm):
     """From when on the move can be carried out."""
 
     execute_after = moment_field(_("Not before"), _("In UTC; not before the end of the cool-off."), has_seconds=True)
-    expected_version = _version()
+    expected_version = version_field()
 
     def moment(self) -> datetime:
         """Return the time that was typed."""
@@ -106,7 +102,7 @@ class ExecuteForm(ServiceForm):
         widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none"}),
     )
     password = _password()
-    expected_version = _version()
+    expected_version = version_field()
 
     def __init__(self, *args: Any, is_irreversible: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -134,7 +130,7 @@ class VoteForm(ServiceForm):
 
     def __init__(self, *args: Any, roles: Choices, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["role"].choices = list(roles)  # type: ignore[attr-defined]
+        self.set_choices("role", roles)
 
 
 class AnswerForm(ServiceForm):
@@ -156,7 +152,7 @@ class WaiverForm(ServiceForm):
 
     def __init__(self, *args: Any, criteria: Choices, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["criterion"].choices = list(criteria)  # type: ignore[attr-defined]
+        self.set_choices("criterion", criteria)
 
     def moment(self) -> datetime:
         """Return the end that was typed."""
@@ -171,7 +167,7 @@ class AgreeForm(ServiceForm):
 
     def __init__(self, *args: Any, roles: Choices, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["role"].choices = list(roles)  # type: ignore[attr-defined]
+        self.set_choices("role", roles)
 
 
 class WindowForm(ServiceForm):
@@ -182,7 +178,7 @@ class WindowForm(ServiceForm):
 
     def __init__(self, *args: Any, kinds: Choices, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["kind"].choices = list(kinds)  # type: ignore[attr-defined]
+        self.set_choices("kind", kinds)
         self.fields["text"] = forms.CharField(  # here, since `text` is also how a form is read
             label=_("What is asked, or announced?"),
             help_text=_("For a notice: what was said, and to whom it went."),
@@ -224,7 +220,7 @@ class InviteForm(ServiceForm):
 
     def __init__(self, *args: Any, reviewers: Choices, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["reviewer"].choices = list(reviewers)  # type: ignore[attr-defined]
+        self.set_choices("reviewer", reviewers)
 
     def moment(self) -> datetime:
         """Return the date that was typed."""

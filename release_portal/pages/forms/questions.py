@@ -19,7 +19,7 @@ from release_portal.access.questions.fields import fields_of
 from release_portal.access.questions.rules import answering, asking
 from release_portal.access.questions.services import open_questions
 from release_portal.pages.forms.applications import ApplyForm, day_of, initial_of
-from release_portal.pages.forms.base import ServiceForm
+from release_portal.pages.forms.base import ServiceForm, version_field
 from release_portal.pages.forms.programme_questions import fields_of as fields_of_programme
 from release_portal.pages.words import FUNCTIONS
 
@@ -31,7 +31,7 @@ class AskForm(ServiceForm):
         widget=forms.Textarea(attrs={"rows": 4}),
         required=False,
     )
-    expected_version = forms.CharField(label=lazy("Version"), widget=forms.HiddenInput)
+    expected_version = version_field()
 
     def __init__(self, *args: Any, application: Application, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -61,7 +61,7 @@ class AskForm(ServiceForm):
 class AnswerForm(ServiceForm):
     """An answer for each open question, and beside it the field that may be changed."""
 
-    expected_version = forms.CharField(label=lazy("Version"), widget=forms.HiddenInput)
+    expected_version = version_field()
 
     def __init__(self, *args: Any, application: Application, **kwargs: Any) -> None:
         kwargs["initial"] = initial_of(application.answers()) | kwargs.get("initial", {})

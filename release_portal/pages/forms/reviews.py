@@ -14,7 +14,7 @@ from release_portal.access.people.teams import Team
 from release_portal.access.programmes.applying import offered
 from release_portal.access.refusals import REASONS
 from release_portal.pages.forms.applications import day_of
-from release_portal.pages.forms.base import ServiceForm
+from release_portal.pages.forms.base import ServiceForm, version_field
 from release_portal.pages.forms.grant_duties import add_term_fields, terms_of
 from release_portal.pages.forms.grants import limits_typed, whole_number
 from release_portal.pages.forms.sampler import sampler_fields, sampler_of
@@ -43,14 +43,14 @@ class ApproveForm(ServiceForm):
     requests_per_minute = _number(_("Requests a minute"))
     concurrent = _number(_("Requests at once"))
     note = forms.CharField(label=_("Note to the applicant"), required=False, widget=forms.Textarea(attrs={"rows": 3}))
-    expected_version = forms.CharField(label=_("Version"), widget=forms.HiddenInput)
+    expected_version = version_field()
 
     def __init__(self, *args: Any, application: Application, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields |= sampler_fields()
         self.order_fields([name for name in self.fields if name not in ("note", "expected_version")])
         offered = [(name, FUNCTIONS[name]) for name in application.functions]
-        self.fields["functions"].choices = offered  # type: ignore[attr-defined]
+        self.set_choices("functions", offered)
         self._wish = Team(application).wish()
         if self._wish is not None:
             self.fields["seats"] = _number(_("Seats"))
@@ -104,12 +104,12 @@ class RefuseForm(ServiceForm):
         help_text=_("What exactly, so that the applicant can do better."),
         widget=forms.Textarea(attrs={"rows": 4}),
     )
-    expected_version = forms.CharField(label=_("Version"), widget=forms.HiddenInput)
+    expected_version = version_field()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         choices = [("", _("Choose a reason")), *((reason.code, reason.label) for reason in REASONS.values())]
-        self.fields["code"].choices = choices  # type: ignore[attr-defined]
+        self.set_choices("code", choices)
 
 
 class ClaimForm(ServiceForm):

@@ -9,11 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from release_portal.access.models import Seat
 from release_portal.access.people.cohort_rules import FEWEST, KINDS, MOST
-from release_portal.pages.forms.base import ServiceForm
-
-
-def _version() -> forms.CharField:
-    return forms.CharField(label=_("Version"), widget=forms.HiddenInput)
+from release_portal.pages.forms.base import ServiceForm, reason_field, version_field
 
 
 class NameForm(ServiceForm):
@@ -52,41 +48,34 @@ class WishForm(ServiceForm):
         help_text=_("Year-month-day. The end of a cohort is its own, and fixed with the approval."),
         widget=forms.DateInput(attrs={"type": "date"}),
     )
-    expected_version = _version()
+    expected_version = version_field()
 
 
 class PlainForm(ServiceForm):
     """A command that needs nothing but its version."""
 
-    expected_version = _version()
+    expected_version = version_field()
 
 
-class ReasonForm(PlainForm):
-    reason = forms.CharField(label=_("Why?"), widget=forms.Textarea(attrs={"rows": 2}))
-
-
-class RemoveForm(ReasonForm):
-    reason = forms.CharField(
-        label=_("Why is the seat taken back?"),
-        help_text=_("The member reads it. Their work stops; nobody else's does."),
-        widget=forms.Textarea(attrs={"rows": 2}),
+class RemoveForm(PlainForm):
+    reason = reason_field(
+        _("Why is the seat taken back?"), _("The member reads it. Their work stops; nobody else's does.")
     )
 
 
-class SuspendForm(ReasonForm):
-    reason = forms.CharField(
-        label=_("Why do you suspend this member?"),
-        help_text=_("The member reads it. Only this member is stopped; another officer must confirm within 72 hours."),
-        widget=forms.Textarea(attrs={"rows": 2}),
+class SuspendForm(PlainForm):
+    reason = reason_field(
+        _("Why do you suspend this member?"),
+        _("The member reads it. Only this member is stopped; another officer must confirm within 72 hours."),
     )
 
 
 class ConfirmForm(PlainForm):
-    reason = forms.CharField(label=_("What did you check?"), required=False, widget=forms.Textarea(attrs={"rows": 2}))
+    reason = reason_field(_("What did you check?"), required=False)
 
 
-class LiftForm(ReasonForm):
-    reason = forms.CharField(label=_("What was found?"), widget=forms.Textarea(attrs={"rows": 2}))
+class LiftForm(PlainForm):
+    reason = reason_field(_("What was found?"))
 
 
 class DeputyForm(PlainForm):
@@ -98,23 +87,18 @@ class DeputyForm(PlainForm):
     def __init__(self, *args: Any, members: list[Seat], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         choices = [(str(seat.pk), seat.name) for seat in members]
-        self.fields["deputy"].choices = [("", _("Choose a member")), *choices]  # type: ignore[attr-defined]
+        self.set_choices("deputy", [("", _("Choose a member")), *choices])
 
 
-class HandForm(ReasonForm):
-    reason = forms.CharField(
-        label=_("Why do you leave?"),
-        help_text=_("Members read it. Your own access ends now; after 14 days without a lead nothing new starts."),
-        widget=forms.Textarea(attrs={"rows": 2}),
+class HandForm(PlainForm):
+    reason = reason_field(
+        _("Why do you leave?"),
+        _("Members read it. Your own access ends now; after 14 days without a lead nothing new starts."),
     )
 
 
-class CloseForm(ReasonForm):
-    reason = forms.CharField(
-        label=_("Why is it closed?"),
-        help_text=_("Members read it. Every seat ends now, yours as well."),
-        widget=forms.Textarea(attrs={"rows": 2}),
-    )
+class CloseForm(PlainForm):
+    reason = reason_field(_("Why is it closed?"), _("Members read it. Every seat ends now, yours as well."))
 
 
 class JoinForm(ServiceForm):
