@@ -228,7 +228,14 @@ def unreadable(answers: Answers) -> list[Problem]:
         problems.append(Problem("purpose_code", "Choose a purpose from the list."))
     if set(answers.functions) - set(GRANT_FUNCTIONS.values()):
         problems.append(Problem("functions", "Choose functions from the list."))
-    for field, longest in (("purpose", LONGEST_TEXT), ("intended_use", LONGEST_TEXT), ("affiliation", LONGEST_LINE)):
+    longest = {"purpose": LONGEST_TEXT, "intended_use": LONGEST_TEXT, "affiliation": LONGEST_LINE}
+    return problems + unfit_texts(answers, longest)
+
+
+def unfit_texts(answers: Answers, most: Mapping[str, int]) -> list[Problem]:
+    """Return which texts cannot be kept, of those whose greatest length is given."""
+    problems = []
+    for field, longest in most.items():
         text = getattr(answers, field)
         if len(text) > longest:
             problems.append(Problem(field, f"It has {len(text):,} characters; at most {longest:,} are kept."))

@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
 from release_portal.access import application_rules as rules
-from release_portal.access.agreements.services import agreement_in_force, sign_agreement
+from release_portal.access.agreements.services import agreement_in_force, check_same_text, sign_agreement
 from release_portal.access.application_lookups import grant_to_renew, size_to_apply_for
 from release_portal.access.application_names import application_subject as application_subject
 from release_portal.access.application_names import path_of as path_of
@@ -208,14 +208,8 @@ def _check_complete(application: Application, agreement: AgreementVersion, accep
     if problems:
         pairs = [(problem.field, problem.reason) for problem in problems]
         raise Incomplete("Something is still missing.", pairs, rule="application: submit", change="Fill it in.")
-    if accepted != agreement.sha256:
-        raise NotNow(
-            f"The agreement changed while this form was open: version {agreement.number} is in force now.",
-            code="agreement_changed",
-            field="agreement",
-            rule="application: submit",
-            change="Read what changed, then accept it again. Everything else that you wrote is kept.",
-        )
+    more = "Everything else that you wrote is kept."
+    check_same_text(agreement, accepted, rule="application: submit", more=more)
 
 
 def _tell_of_arrival(application: Application, tier: int, at: datetime) -> None:

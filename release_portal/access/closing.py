@@ -23,6 +23,7 @@ from release_portal.audit.services import record
 from release_portal.core.actors import Actor
 from release_portal.core.decisions import Decision
 from release_portal.core.errors import InvalidInput, StaleVersion, error_of
+from release_portal.core.texts import needed_text
 from release_portal.notices.services import notify, notify_each
 
 ENDED = GRANT.command("close").sources
@@ -55,8 +56,8 @@ def report_closing(
     grant = _locked(actor, "report", grant_id, expected_version)
     if disposal not in DISPOSALS:
         raise InvalidInput("Choose what became of copies.", field="disposal")
-    said = {"report": _text(report, "report", "Say what came of it."), "disposal": disposal}
-    said["statement"] = _text(statement, "statement", "Say it in your own words.")
+    said = {"report": needed_text(report, "report", "Say what came of it.", longest=LONGEST_TEXT), "disposal": disposal}
+    said["statement"] = needed_text(statement, "statement", "Say it in your own words.", longest=LONGEST_TEXT)
     given, _ = CloseOut.objects.update_or_create(grant=grant, voided_at=None, defaults={**said, "handed_in_at": at})
     _next_version(grant)
     _record("grant.reported", actor, grant, at, disposal=disposal)
@@ -132,9 +133,3 @@ def _record(kind: str, actor: Actor, grant: Grant, at: datetime, **data: str) ->
 
 def _path(grant: Grant) -> str:
     return f"/grants/{grant.pk}/"
-
-
-def _text(text: str, field: str, ask: str) -> str:
-    if not text.strip() or len(text) > LONGEST_TEXT or "\x00" in text:
-        raise InvalidInput(f"{ask} At most {LONGEST_TEXT:,} characters.", field=field)
-    return text.strip()

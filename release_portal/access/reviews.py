@@ -63,6 +63,7 @@ from release_portal.appeals.links import notify_with_appeal
 from release_portal.audit.services import record
 from release_portal.core.actors import Actor
 from release_portal.core.errors import InvalidInput, NotNow, error_of
+from release_portal.core.texts import needed_text
 from release_portal.notices.services import notify, notify_each
 
 
@@ -225,7 +226,7 @@ def refuse_application(
     application = _locked(actor, "refuse", application_id, expected_version, at)
     if code not in REASONS:
         raise InvalidInput("Choose a reason from the list.", field="code")
-    text = _text(text, "explanation", "Say to the applicant why, in your own words.")
+    text = needed_text(text, "explanation", "Say to the applicant why, in your own words.", longest=rules.LONGEST_TEXT)
     if _needs_two(application, at):
         _add_voice(actor, application, REFUSE, code=code, text=text, at=at)
         if _waits(actor, application, REFUSED, at):
@@ -328,8 +329,8 @@ def _ask_others(application: Application, at: datetime) -> None:
     """Tell those who may review and have not that another person is needed; never what the first one said."""
     assert application.due_at is not None
     holders = User.objects.filter(role_assignments__role__in=_step(application, at).roles, is_active=True).distinct()
-    given = {vote.voter_id for vote in voices(application)}
-    others = holders.exclude(pk__in=given | {application.applicant_id}).order_by("pk")
+    voted = {vote.voter_id for vote in voices(application)}
+    others = holders.exclude(pk__in=voted | {application.applicant_id}).order_by("pk")
     facts = {"applicant": application.applicant.name, "due": f"{application.due_at:{WHEN}}", **_names(application)}
     notify_each(others, "application_second_review", facts, at=at, path=review_path_of(application))
 
@@ -374,11 +375,3 @@ def tell_approved(application: Application, grant: Grant, conditions: Conditions
         "by": application.decided_by_name,
     }
     notify(application.applicant, "application_approved", facts, at=at, path=path_of(application))
-
-
-def _text(text: str, field: str, ask: str) -> str:
-    if not text.strip() or "\x00" in text:
-        raise InvalidInput(ask, field=field)
-    if len(text) > rules.LONGEST_TEXT:
-        raise InvalidInput(f"At most {rules.LONGEST_TEXT:,} characters.", field=field)
-    return text.strip()

@@ -22,6 +22,7 @@ from release_portal.audit.services import record
 from release_portal.core.actors import ANONYMOUS, Actor
 from release_portal.core.decisions import Decision
 from release_portal.core.errors import InvalidInput, NotAllowed, NotNow, StaleVersion, error_of
+from release_portal.core.texts import needed_text
 from release_portal.notices.services import notify, notify_each
 
 WHEN = "%d %B %Y, %H:%M UTC"
@@ -66,7 +67,7 @@ def file_appeal_by_link(token: str, *, text: str, at: datetime) -> Appeal:
 
 
 def _file(actor: Actor, found: Appealable, text: str, at: datetime, *, is_by_link: bool) -> Appeal:
-    written = _text(text, "grounds", "Say what is wrong with the decision.")
+    written = needed_text(text, "grounds", "Say what is wrong with the decision.", longest=LONGEST_TEXT)
     try:
         with transaction.atomic():
             appeal = Appeal.objects.create(
@@ -158,7 +159,7 @@ def _free_decider(appeal: Appeal, username: str) -> User:
 def ask_appellant(actor: Actor, appeal_id: str, *, question: str, expected_version: int, at: datetime) -> Appeal:
     """Ask the appellant something."""
     appeal = _locked(actor, "ask", appeal_id, expected_version)
-    text = _text(question, "question", "Write what you need to know.")
+    text = needed_text(question, "question", "Write what you need to know.", longest=LONGEST_TEXT)
     AppealQuestion.objects.create(appeal=appeal, text=text, asked_by_id=actor.id, asked_by_name=actor.name, asked_at=at)
     _move(appeal, "ask")
     _record("appeal.asked", actor, appeal, at)
@@ -171,7 +172,7 @@ def ask_appellant(actor: Actor, appeal_id: str, *, question: str, expected_versi
 def answer_appeal(actor: Actor, appeal_id: str, *, answer: str, expected_version: int, at: datetime) -> Appeal:
     """Answer what was asked."""
     appeal = _locked(actor, "answer", appeal_id, expected_version)
-    text = _text(answer, "answer", "Write an answer.")
+    text = needed_text(answer, "answer", "Write an answer.", longest=LONGEST_TEXT)
     question = appeal.questions.select_for_update().get(answered_at=None)
     question.answer, question.answered_at = text, at
     question.save(update_fields=["answer", "answered_at"])
@@ -199,7 +200,7 @@ def decide_appeal(
     appeal = _locked(actor, verdict, appeal_id, expected_version)
     if verdict not in rules.outcomes_of(appeal.kind):
         raise InvalidInput(f"A {appeal.kind} is upheld or overturned.", field="verdict")
-    appeal.outcome_reason = _text(reason, "reason", "Say to the appellant why.")
+    appeal.outcome_reason = needed_text(reason, "reason", "Say to the appellant why.", longest=LONGEST_TEXT)
     appeal.outcome, appeal.outcome_at = OUTCOMES[verdict], at
     appeal.outcome_by_id, appeal.outcome_by_name = actor.id, actor.name
     _move(appeal, verdict)
@@ -259,11 +260,3 @@ def _record(kind: str, actor: Actor, appeal: Appeal, at: datetime, *, reason: st
 
 def _names(appeal: Appeal) -> dict[str, str]:
     return {"appeal": appeal.pk, "title": appeal.title}
-
-
-def _text(text: str, field: str, ask: str) -> str:
-    if not text.strip() or "\x00" in text:
-        raise InvalidInput(ask, field=field)
-    if len(text) > LONGEST_TEXT:
-        raise InvalidInput(f"At most {LONGEST_TEXT:,} characters.", field=field)
-    return text.strip()

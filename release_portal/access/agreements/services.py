@@ -157,6 +157,25 @@ def sign_agreement(actor: Actor, account: User, version: AgreementVersion, *, at
     return signature
 
 
+def check_same_text(version: AgreementVersion, accepted: str, *, rule: str, more: str = "") -> None:
+    """Refuse an acceptance of another text than the one in force.
+
+    Args:
+        version: the version in force.
+        accepted: hash of the text that was shown and accepted.
+        rule: the rule of whoever asks.
+        more: what becomes of the rest of the form.
+    """
+    if accepted != version.sha256:
+        raise NotNow(
+            f"The agreement changed while this form was open: version {version.number} is in force now.",
+            code="agreement_changed",
+            field="agreement",
+            rule=rule,
+            change=f"Read what changed, then accept it again. {more}".strip(),
+        )
+
+
 @transaction.atomic
 def accept_in_force(actor: Actor, sha256: str, *, at: datetime) -> Signature:
     """Sign the version in force for oneself; grants that rested for want of it work again at once.
@@ -171,14 +190,7 @@ def accept_in_force(actor: Actor, sha256: str, *, at: datetime) -> Signature:
     version = agreement_in_force(at)
     if not sha256:
         raise InvalidInput("Read the agreement and accept it.", field="agreement")
-    if sha256 != version.sha256:
-        raise NotNow(
-            f"The agreement changed while this page was open: version {version.number} is in force now.",
-            code="agreement_changed",
-            field="agreement",
-            rule="agreement: sign",
-            change="Read what changed, then accept it again.",
-        )
+    check_same_text(version, sha256, rule="agreement: sign")
     return sign_agreement(actor, User.objects.get(pk=actor.account_id), version, at=at)
 
 

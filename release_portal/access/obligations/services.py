@@ -32,6 +32,7 @@ from release_portal.audit.services import record
 from release_portal.core.actors import Actor
 from release_portal.core.decisions import Decision
 from release_portal.core.errors import InvalidInput, NotNow, StaleVersion, error_of
+from release_portal.core.texts import needed_text
 from release_portal.notices.services import notify, notify_each
 
 WHEN = "%d %B %Y, %H:%M UTC"
@@ -82,7 +83,8 @@ def hand_in(
         link: where more of it lies; http or https.
     """
     duty = _locked(actor, "hand_in", obligation_id, expected_version)
-    duty.text, duty.link, duty.handed_in_at = _text(said, "said", "Write what you hand in."), _link(link), at
+    duty.text = needed_text(said, "said", "Write what you hand in.", longest=LONGEST_TEXT)
+    duty.link, duty.handed_in_at = _link(link), at
     _set_state(duty, HANDED_IN)
     _record("obligation.handed_in", actor, duty, at)
     facts = {"grant": duty.grant_id, "what": duty.what, "holder": duty.grant.holder.name}
@@ -107,7 +109,8 @@ def accept_duty(actor: Actor, obligation_id: int, *, expected_version: int, at: 
 def give_back_duty(actor: Actor, obligation_id: int, *, note: str, expected_version: int, at: datetime) -> Obligation:
     """Give back what was handed in, with what is missing; the holder has time again before the grant rests."""
     duty = _locked(actor, "give_back", obligation_id, expected_version)
-    duty.note, duty.looked_at, duty.looked_by = _text(note, "note", "Say what is missing."), at, actor.name
+    duty.note = needed_text(note, "note", "Say what is missing.", longest=LONGEST_TEXT)
+    duty.looked_at, duty.looked_by = at, actor.name
     duty.due_at = due_after_return(duty.due_at, at)
     _set_state(duty, RETURNED)
     _record("obligation.returned", actor, duty, at, duty.note)
@@ -122,7 +125,7 @@ def waive_duty(
 ) -> Obligation:
     """Let a duty rest until a day, with a reason; after that day it counts as before."""
     duty = _locked(actor, "waive", obligation_id, expected_version)
-    why = _text(reason, "reason", "An exception needs a reason.")
+    why = needed_text(reason, "reason", "An exception needs a reason.", longest=LONGEST_TEXT)
     if not at < until <= at + LONGEST_WAIVER:
         raise InvalidInput(f"The end lies 1 to {LONGEST_WAIVER.days} days ahead.", field="until")
     duty.waived_at, duty.waived_until, duty.waived_by, duty.waiver_reason = at, until, actor.name, why
@@ -181,12 +184,6 @@ def _record(kind: str, actor: Actor, duty: Obligation, at: datetime, reason: str
 
 def _path(duty: Obligation) -> str:
     return f"/grants/{duty.grant_id}/"
-
-
-def _text(text: str, field: str, ask: str) -> str:
-    if not text.strip() or len(text) > LONGEST_TEXT or "\x00" in text:
-        raise InvalidInput(f"{ask} At most {LONGEST_TEXT:,} characters.", field=field)
-    return text.strip()
 
 
 def _link(link: str) -> str:

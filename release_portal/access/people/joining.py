@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.db import IntegrityError, transaction
 
-from release_portal.access.agreements.services import agreement_in_force, sign_agreement
+from release_portal.access.agreements.services import agreement_in_force, check_same_text, sign_agreement
 from release_portal.access.application_rules import end_of
 from release_portal.access.models import AgreementVersion, Seat, Signature
 from release_portal.access.people import seat_rules
@@ -95,11 +95,4 @@ def _read_affiliation(text: str) -> str:
 def _check_accepted(agreement: AgreementVersion, accepted: str) -> None:
     if not accepted:
         raise InvalidInput("Read the agreement and accept it; nobody can sign for you.", field="agreement")
-    if accepted != agreement.sha256:
-        raise NotNow(
-            f"The agreement changed while this form was open: version {agreement.number} is in force now.",
-            code="agreement_changed",
-            field="agreement",
-            rule="seat: join",
-            change="Read it, then accept it again.",
-        )
+    check_same_text(agreement, accepted, rule="seat: join")

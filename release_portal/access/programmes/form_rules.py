@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 
-from release_portal.access.application_rules import LONGEST_LINE, LONGEST_TEXT, Answers, Problem
+from release_portal.access.application_rules import LONGEST_LINE, LONGEST_TEXT, Answers, Problem, unfit_texts
 from release_portal.access.grant_rules import LONGEST_DAYS
 from release_portal.access.programmes.countries import COUNTRIES
 from release_portal.access.programmes.programme_rules import (
@@ -114,14 +114,7 @@ def summary_problems(programme: Programme, answers: Answers) -> list[Problem]:
 
 def unreadable_summary(answers: Answers) -> list[Problem]:
     """Return what cannot be kept of the summary."""
-    problems = []
-    for field, longest in (("summary", LONGEST_TEXT), ("summary_withheld", LONGEST_LINE)):
-        text = getattr(answers, field)
-        if len(text) > longest:
-            problems.append(Problem(field, f"It has {len(text):,} characters; at most {longest:,} are kept."))
-        if "\x00" in text:
-            problems.append(Problem(field, "It holds a character that is no text."))
-    return problems
+    return unfit_texts(answers, {"summary": LONGEST_TEXT, "summary_withheld": LONGEST_LINE})
 
 
 def end_problems(programme: Programme, last_day: date | None, today: date, *, field: str) -> list[Problem]:
