@@ -266,8 +266,9 @@ def answer_questions(
     assert application.due_at is not None
     application.due_at = rules.due_after_pause(application.due_at, asked[0].asked_at, at)
     application.escalates_at = None
-    keep_tier(application, largest_open(), at)
+    tier = keep_tier(application, largest_open(), at)
     set_state(application, SUBMITTED)
+    ask_attesters(actor, application, tier, at)
     data = {"changed": [one.key for one in changed]} if changed else {}
     record("application.answered", actor=actor, subject=application_subject(application), at=at, data=data)
     return application

@@ -10,6 +10,8 @@ from django.db import IntegrityError, transaction
 
 from release_portal.access.application_rules import APPLICATION
 from release_portal.access.applications import answer_question, answer_questions
+from release_portal.access.attestations.rules import REFEREE
+from release_portal.access.attestations.services import name_attester
 from release_portal.access.models import AgreementVersion, AnswerChange, Application, Grant, Question, ReviewVote
 from release_portal.access.questions.fields import content_of, fields_of
 from release_portal.access.review_desk import desk_of, review_decision
@@ -20,7 +22,7 @@ from release_portal.core.workdays import add_working_time, working_days
 from release_portal.notices.models import Notice
 from release_portal.ops.demo import DEMO
 from release_portal.ops.demo_applications import write_agreement
-from tests.services.applying import conditions, submit, vouch
+from tests.services.applying import PEOPLE, conditions, submit, vouch
 from tests.world import World
 
 DAY = timedelta(days=1)
@@ -275,11 +277,18 @@ def test_a_change_moves_the_tier_with_it(world: World, at: datetime) -> None:
     assert (sent.tier, fresh(sent).tier) == (1, 0)
 
 
-def test_a_change_that_asks_for_something_new_which_cannot_be_given_now_is_refused(world: World, at: datetime) -> None:
-    """From tier 2 somebody must vouch, who is named before an application is sent."""
+def test_an_answer_that_raises_the_tier_is_taken_and_who_must_vouch_is_named_afterwards(
+    world: World, at: datetime
+) -> None:
+    """Seen to fail with the list of a draft: "save the draft, then name a referee", where there is no draft."""
     sent = submit(world, "finn", at)
     asked = ask(world, sent, at, at_fields={"purpose_code": "Sure?"})
-    with pytest.raises(InvalidInput):
-        answer(world, asked, at, {}, {"purpose_code": "P05"})
-    assert (fresh(sent).state, fresh(sent).purpose_code) == ("needs_info", "P01")
-    assert answer(world, asked, at, {"purpose_code": "Yes."}).state == "submitted"
+    answered = answer(world, asked, at, {}, {"purpose_code": "P05"})
+    assert (answered.state, fresh(sent).tier, fresh(sent).purpose_code) == ("submitted", 2, "P05")
+    decision = review_decision("approve", fresh(sent), desk_of(world.actor("ivy")), at)
+    assert (decision.code, "No referee was asked yet." in decision.reason) == ("attestation_missing", True)
+    finn = world.actor("finn")
+    named = name_attester(finn, sent.pk, REFEREE, PEOPLE[REFEREE], expected_version=0, at=at)
+    assert named.state == "requested", "mailed at once"
+    vouch(fresh(sent), at)
+    assert review_decision("approve", fresh(sent), desk_of(world.actor("ivy")), at)

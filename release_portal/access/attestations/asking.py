@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from release_portal.access.application_rules import Problem
+from release_portal.access.application_rules import DRAFT, Problem
 from release_portal.access.attestations.facts import latest_of, needs_of, reusable
 from release_portal.access.attestations.rules import CONFIRMED, INSTITUTION, NAMED, REFEREE
 from release_portal.access.attestations.writing import ask, note
@@ -13,7 +13,9 @@ from release_portal.core.actors import Actor
 
 
 def attesters_missing(application: Application, tier: int, at: datetime) -> list[Problem]:
-    """Return which people must still be named before an application is sent."""
+    """Return which people must still be named before an application is sent; later they stop the approval alone."""
+    if application.state != DRAFT:
+        return []
     named = latest_of(application)
     return [
         Problem(need.kind, f"{need.why} {_ASK[need.kind]}")
