@@ -353,6 +353,25 @@ def test_a_lead_who_loses_the_account_is_noticed_and_access_leads_are_told(world
     assert event.actor_name == "system: seats", "T26"
 
 
+def test_the_deputy_takes_over_from_a_lead_without_an_account_though_nobody_swept(world: World, at: datetime) -> None:
+    """Seen to fail with the loss asked of the sweeper alone: "this cohort has a lead"."""
+    grant = cohort_grant(world, at, 4, "lou")
+    lou = world.actor("lou")
+    finn = world.actor("finn")
+    seat = seat_of(grant, world, "lou")
+    name_deputy(finn, grant.pk, seat.pk, expected_version=cohort_now(grant).version, at=at)
+    with pytest.raises(NotNow):
+        take_over(lou, grant.pk, expected_version=cohort_now(grant).version, at=at)
+    User.objects.filter(username="finn").update(is_active=False)
+    assert decide_cohort("take", lou, cohort_now(grant), at), "the page offers what the command takes"
+    cohort = take_over(lou, grant.pk, expected_version=cohort_now(grant).version, at=at)
+    assert (cohort.lead, cohort.without_lead_since) == (world.people["lou"], None)
+    kinds = [one.kind for one in AuditEvent.objects.about(f"grant:{grant.pk}").filter(kind__startswith="cohort.")]
+    assert {"cohort.lead_lost", "cohort.taken_over"} <= set(kinds)
+    assert note_lost_leads(SWEEPER, at=at) == 0
+    assert not may(world, "finn", at)
+
+
 def test_the_lead_closes_the_cohort_and_every_member_is_told(world: World, at: datetime) -> None:
     grant = cohort_grant(world, at, 4, "lou")
     with pytest.raises(InvalidInput):

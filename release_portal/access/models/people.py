@@ -67,8 +67,8 @@ class Cohort(models.Model):
 
     @property
     def has_lead(self) -> bool:
-        """Whether somebody leads it now."""
-        return self.without_lead_since is None
+        """Whether somebody leads it now; whose account is closed does not, also before anybody noted it."""
+        return self.without_lead_since is None and self.lead is not None and self.lead.is_active
 
     def state_at(self, at: datetime) -> str:
         """Return the state that counts at that time, whether or not anybody swept up."""

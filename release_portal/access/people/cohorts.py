@@ -11,7 +11,7 @@ from release_portal.access.models import Application, Cohort, Grant, Seat
 from release_portal.access.models.people import SeatQuerySet
 from release_portal.access.people import cohort_rules
 from release_portal.access.people.cohort_rules import COHORT, RUNNING, Wish
-from release_portal.access.people.ends import expire
+from release_portal.access.people.ends import SWEEPER, expire
 from release_portal.access.people.records import check, end_seat, reason_of
 from release_portal.access.people.seat_rules import JOINED, TAKEN
 from release_portal.access.people.teams import Team, is_free, relations_to_team, uses
@@ -128,9 +128,13 @@ def note_lost_leads(actor: Actor, *, at: datetime) -> int:
     )
     found = list(lost.select_related("grant", "lead", "deputy"))
     for cohort in found:
-        check(COHORT.decide("lose", cohort.state, {actor.kind.value}))
-        _leave_alone(actor, cohort, "lose", "cohort.lead_lost", "the account of the lead is closed", at)
+        _note_loss(actor, cohort, at)
     return len(found)
+
+
+def _note_loss(actor: Actor, cohort: Cohort, at: datetime) -> None:
+    check(COHORT.decide("lose", cohort.state, {actor.kind.value}))
+    _leave_alone(actor, cohort, "lose", "cohort.lead_lost", "the account of the lead is closed", at)
 
 
 def _leave_alone(actor: Actor, cohort: Cohort, command: str, kind: str, reason: str, at: datetime) -> None:
@@ -213,6 +217,8 @@ def _locked(actor: Actor, command: str, grant_id: str, expected_version: int, at
         raise NotNow("This grant has no cohort.", code="no_cohort", rule="cohort", change="Ask for one when you renew.")
     check(decide_cohort(command, actor, cohort, at))
     _check_version(cohort, expected_version)
+    if cohort.without_lead_since is None and not cohort.has_lead:
+        _note_loss(SWEEPER, cohort, at)
     return cohort
 
 

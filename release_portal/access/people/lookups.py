@@ -53,7 +53,7 @@ def seats_of(team: Team) -> SeatQuerySet:
     """Return the seats of a team, those that are in use first."""
     return (
         team.rows()
-        .select_related("person", "grant__cohort", "application")
+        .select_related("person", "grant__cohort__lead", "application")
         .prefetch_related("suspensions", "grant__seats")
     )
 
@@ -71,7 +71,9 @@ def own_seats(actor: Actor) -> QuerySet[Seat]:
     seats = Seat.objects.of_person(actor.id if actor.is_person else "")
     shown = seats.filter(Q(grant__isnull=False) | Q(application__state__in=sorted(OPEN)))
     return (
-        shown.select_related("person", "grant__holder", "grant__cohort", "application__applicant", "application__size")
+        shown.select_related(
+            "person", "grant__holder", "grant__cohort__lead", "application__applicant", "application__size"
+        )
         .prefetch_related("suspensions", "grant__functions", "grant__suspensions", "grant__sizes", "grant__seats")
         .order_by("-pk")
     )
@@ -88,7 +90,7 @@ def own_seat(actor: Actor, seat_id: int) -> Seat:
 def seat_by_link(token: str, at: datetime, *, is_locked: bool = False) -> Seat:
     """Return the invitation of a link; one that is wrong, used, taken back or too late has one answer."""
     seats = Seat.objects.select_for_update(of=("self",)) if is_locked else Seat.objects.all()
-    found = seats.select_related("grant__holder", "grant__cohort", "application__applicant", "application__size")
+    found = seats.select_related("grant__holder", "grant__cohort__lead", "application__applicant", "application__size")
     seat = found.filter(link_digest=digest_of(token), state=INVITED, ends_at__gt=at).first()
     if seat is None:
         raise NotFound(
@@ -102,7 +104,7 @@ def seats_to_confirm() -> SeatQuerySet:
     """Return the seats whose suspension nobody has confirmed; who may confirm is asked for each."""
     waiting = Seat.objects.filter(state=SUSPENDED, suspensions__ended_at=None, suspensions__confirmed_at=None)
     return (
-        waiting.select_related("person", "grant__cohort", "application")
+        waiting.select_related("person", "grant__cohort__lead", "application")
         .prefetch_related("suspensions", "grant__seats")
         .distinct()
     )
