@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from release_portal.access.grant_rules import ACTIVE, GRANT, PAUSED
 from release_portal.access.lookups import grants_for, waiting_first
 from release_portal.access.models import Application, Grant
-from release_portal.access.pausing import resting_among
+from release_portal.access.pausing import rests
 from release_portal.core.actors import Actor
 from release_portal.registry.models import ModelSize
 
@@ -46,12 +46,11 @@ def grants_found(actor: Actor, search: GrantSearch, *, at: datetime) -> QuerySet
 
 
 def _standing_as(state: str, at: datetime) -> QuerySet[Grant]:
-    """The grants in a state; whether one that is active rests is asked for all of them at once, without loading any."""
+    """The grants in a state; of those that are active the database says which rest."""
     if state not in (ACTIVE, PAUSED):
         return Grant.objects.standing_as(state, at)
     active = Grant.objects.standing_as(ACTIVE, at)
-    resting = resting_among(active.values_list("pk", "holder_id"), at)
-    return active.filter(pk__in=resting) if state == PAUSED else active.exclude(pk__in=resting)
+    return active.filter(rests(at) if state == PAUSED else ~rests(at))
 
 
 def _condition(search: GrantSearch) -> Q:

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from datetime import datetime
 
+from django.db.models import Exists, OuterRef, Q
+
 from release_portal.access.agreements.rules import pause_of
-from release_portal.access.agreements.signatures import signatures_of
+from release_portal.access.agreements.signatures import lapsed, signatures_of
 from release_portal.access.grant_rules import Pause
 from release_portal.access.models import Grant, Obligation
 from release_portal.access.obligations.rules import pause_for
@@ -29,12 +31,10 @@ def pauses_on(grants: Iterable[Grant], at: datetime) -> dict[str, tuple[Pause, .
     return {grant.pk: people[grant.holder_id] + duties.get(grant.pk, ()) for grant in grants}
 
 
-def resting_among(grants: Iterable[tuple[str, int]], at: datetime) -> list[str]:
-    """Return the ids of those that rest, of pairs of grant and holder; as `pauses_on`, without loading the grants."""
-    pairs = list(grants)
-    people = people_pauses({holder for _grant, holder in pairs}, at)
-    duties = set(Obligation.objects.resting(at).values_list("grant_id", flat=True))
-    return [grant for grant, holder in pairs if people[holder] or grant in duties]
+def rests(at: datetime) -> Q:
+    """Return the condition under which a grant rests for its holder: as `pauses_on`, answered by the database."""
+    duties = Obligation.objects.resting(at).filter(grant=OuterRef("pk"))
+    return Q(Exists(duties)) | lapsed(at, "holder")
 
 
 def duty_pauses(grants: Collection[str], at: datetime) -> dict[str, tuple[Pause, ...]]:

@@ -15,14 +15,21 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from benchmarks import access_rows
+from release_portal.access.agreements.services import agreement_in_force, sign_agreement
+from release_portal.access.extra_terms import Term
 from release_portal.access.grant_rules import GRANT, STORED
 from release_portal.access.grant_search import GrantSearch, grants_found
 from release_portal.access.models import Application, Grant
+from release_portal.access.obligations.services import add_duties
+from release_portal.access.pausing import pauses_on
 from release_portal.access.queue.figures import figures_at
 from release_portal.access.queue.loads import next_for
 from release_portal.access.queue.status import status_of
 from release_portal.access.review_desk import desk_of
+from release_portal.ops.demo import DEMO
+from release_portal.ops.demo_applications import write_agreement
 from release_portal.registry.models import ModelSize
+from tests.services.agreeing import next_version
 from tests.world import World
 
 DAY = timedelta(days=1)
@@ -128,6 +135,26 @@ def test_the_list_by_state_is_the_single_answer(world: World, stored: str, start
     one = Grant.objects.get(pk=grant.pk)
     listed = [state for state in GRANT.states if Grant.objects.standing_as(state, at).filter(pk=grant.pk)]
     assert listed == [one.state_at(at)]
+
+
+def test_the_list_of_those_that_rest_is_the_single_answer(world: World) -> None:
+    """For each holder: nothing missed, in grace, lapsed, signed anew, or a duty overdue for long."""
+    at, ivy = world.at, world.actor("ivy")
+    write_agreement(DEMO, at=at - 200 * DAY)
+    next_version(world, "A second text.", at=at - 21 * DAY, start=at - 20 * DAY)
+    cleo, grant = world.people["cleo"], world.grants["cleo"]
+    Grant.objects.update(starts_at=at - 100 * DAY, ends_at=at + 100 * DAY)
+    add_duties(grant, [Term("Q06", "1")], at=at - 50 * DAY)
+    sign_agreement(world.actor("cleo"), cleo, agreement_in_force(at - 30 * DAY), at=at - 30 * DAY)
+    seen = set()
+    for moment in (at - 31 * DAY, at - 25 * DAY, at, at + 9 * DAY, at + 11 * DAY, at + 60 * DAY):
+        running = [one for one in Grant.objects.all() if one.state_at(moment) == "active"]
+        resting = {one.pk for one in running if pauses_on([one], moment)[one.pk]}
+        listed = {one.pk for one in grants_found(ivy, GrantSearch(state="paused"), at=moment)}
+        working = {one.pk for one in grants_found(ivy, GrantSearch(state="active"), at=moment)}
+        assert (listed, working) == (resting, {one.pk for one in running} - resting)
+        seen.add(grant.pk in resting)
+    assert seen == {True, False}, "the test has seen both"
 
 
 def test_grants_are_found_by_each_word(world: World) -> None:

@@ -6,7 +6,9 @@ from collections import defaultdict
 from collections.abc import Collection
 from datetime import datetime
 
-from release_portal.access.agreements.rules import SignatureFacts, VersionFacts, signature_at
+from django.db.models import Exists, Max, OuterRef, Q
+
+from release_portal.access.agreements.rules import GRACE, SignatureFacts, VersionFacts, signature_at
 from release_portal.access.models import AgreementVersion, Signature
 
 
@@ -25,6 +27,23 @@ def signatures_of(accounts: Collection[int], at: datetime) -> dict[int, Signatur
         for account, number in found.values_list("account_id", "agreement__number").order_by():
             signed[account].add(number)
     return {account: signature_at(versions, signed[account], at) for account in accounts}
+
+
+def lapsed(at: datetime, person: str) -> Q:
+    """Return the condition under which the person whom a row names has let their signature lapse.
+
+    As `signature_at`: some material version came more than the grace ago, and neither it nor a later one is signed.
+
+    Args:
+        at: the time.
+        person: the column that names them.
+    """
+    missed = AgreementVersion.objects.in_effect(at - GRACE).filter(is_material=True)
+    number = missed.aggregate(newest=Max("number"))["newest"]
+    if number is None:
+        return Q(pk__in=())
+    signed = Signature.objects.standing(at).filter(account=OuterRef(person), agreement__number__gte=number)
+    return ~Q(Exists(signed))
 
 
 def signature_of(account_id: int, at: datetime) -> SignatureFacts:
