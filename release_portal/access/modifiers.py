@@ -22,8 +22,11 @@ class Modifier:
     parameter: str = ""
 
     def says(self, value: str = "") -> str:
-        """Return the sentence with its parameter."""
-        return self.sentence.format(value=value)
+        """Return the sentence with its parameter; of one there is no plural."""
+        sentence = self.sentence
+        if value == "1" and self.parameter in ("months", "days"):
+            sentence = sentence.replace(f"{{value}} {self.parameter}", f"{{value}} {self.parameter[:-1]}")
+        return sentence.format(value=value)
 
 
 _ALL = (

@@ -103,6 +103,7 @@ def test_T37_two_gigabytes_are_refused_from_their_announced_length(client_of: Cl
     assert answer.status_code == 413
     assert "larger than 10 MB" in shown(answer)
     assert "choose a smaller file" in shown(answer)
+    assert "Sign in" not in shown(answer), "nobody was asked who it is, and it may be somebody who is signed in"
     large = b"A line of text.\n" * 320_000
     assert send(client_of("finn"), draft, "large.txt", large, "text/plain").status_code == 303
 

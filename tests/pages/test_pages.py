@@ -164,6 +164,13 @@ class TestPlaygroundRefusals:
         assert "x generate" in text_of(page)
         assert b"<textarea" not in page.content
 
+    def test_who_is_suspended_is_led_to_the_appeal_and_nobody_else(self, client_of: ClientOf, world: Any) -> None:
+        suspension = world.grants["eve"].suspensions.get()
+        address = reverse("appeal-new", args=[f"grant:{world.grants['eve'].pk}:suspension:{suspension.pk}"])
+        assert address in client_of("eve").get(PLAYGROUND).content.decode()
+        for name in ("anonymous", "finn", "dan"):
+            assert "/appeals/" not in client_of(name).get(PLAYGROUND).content.decode().split("</nav>")[-1]
+
     def test_the_anonymous_visitor_gets_a_way_to_sign_in_and_back(self, client_of: ClientOf) -> None:
         page = client_of("anonymous").get(PLAYGROUND).content.decode()
         assert f"{reverse('account_login')}?next={PLAYGROUND}" in page
@@ -391,6 +398,10 @@ class TestGrants:
         grant.refresh_from_db()
         address = reverse("grant-command", args=[grant.pk, command])
         return client.post(address, {"expected_version": str(grant.version), "reason": "Checked.", **said})
+
+    def test_the_page_says_what_a_grant_opens_before_how_it_is_given_up(self, world: Any, client_of: ClientOf) -> None:
+        page = text_of(client_of("cleo").get(reverse("grant", args=[world.grants["cleo"].pk])))
+        assert 0 < page.index("What it opens") < page.index("Give this grant up")
 
     def test_suspended_confirmed_and_lifted_by_pages(self, world: Any, client_of: ClientOf) -> None:
         grant, ben, olu = world.grants["cleo"], client_of("ben"), client_of("olu")

@@ -46,6 +46,12 @@ def test_a_term_takes_what_its_modifier_asks_for(code: str, value: str, is_right
     assert (term_problems([Term(code, value)], at=AT) == []) == is_right
 
 
+def test_of_one_month_or_day_a_term_speaks_in_the_singular() -> None:
+    assert Term("Q06", "1").sentence == "Results are published or reported within 1 month."
+    assert Term("Q06", "11").sentence == "Results are published or reported within 11 months."
+    assert Term("Q07", "1").sentence == "The lab is told 1 day before a publication."
+
+
 def test_a_term_is_named_once() -> None:
     assert [one.reason for one in term_problems([Term("Q06", "3"), Term("Q06", "6")], at=AT)] == ["Q06 is named twice."]
 

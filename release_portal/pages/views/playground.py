@@ -20,6 +20,7 @@ from release_portal.generation.services import generate
 from release_portal.jobs.lookups import generations_for
 from release_portal.jobs.models import Job
 from release_portal.pages import showing
+from release_portal.pages.appealing import appeals_of_size
 from release_portal.pages.errors import with_retry
 from release_portal.pages.forms.playground import PlaygroundForm, fresh_key, values_of
 from release_portal.pages.views.generations import stream_of
@@ -45,6 +46,7 @@ def _closed(request: PortalRequest, slug: str, error: PortalError, at: datetime)
     access = size_for(request.actor, slug, Action.VIEW, at=at)
     frame = showing.size_frame(request.actor, access.size, "playground", at=at)
     context = {**frame, "decision": frame["decisions"][Action.GENERATE], "sign_in_url": _sign_in(request, error)}
+    context["appeals"] = appeals_of_size(request.actor, access.size, at)
     return render(request, "playground/closed.html", context, status=error.status)
 
 
