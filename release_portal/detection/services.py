@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db import transaction
 
-from inference.contract import Function
+from inference.contract import Function, Priority
 from release_portal.access.lookups import SizeAccess, size_for
 from release_portal.access.policy import Action
 from release_portal.core.actors import Actor
@@ -26,6 +26,10 @@ from release_portal.jobs.workers import require_service
 from release_portal.provenance.services import match
 
 logger = logging.getLogger(__name__)
+
+
+# A page stands open until the report is there; the API answers at once, and the report is fetched later.
+PRIORITIES = {"web": Priority.INTERACTIVE, "api": Priority.BATCH}
 
 
 def detect(
@@ -55,9 +59,10 @@ def detect(
         # Keys are one namespace for all of an account's jobs.
         submit_key=f"detect:{submit_key}"[:80] if submit_key else None,
         purpose=purpose,
+        priority=PRIORITIES[interface],
     )
     found = match(read, at=at)
-    require_service()  # a Redis that does not answer must not be waited for inside the transaction
+    require_service(at=at)  # a Redis that does not answer must not be waited for inside the transaction
     with transaction.atomic():
         job = submit_job(actor, request, at=at)
         report, _ = DetectionReport.objects.select_related("size", "job").get_or_create(

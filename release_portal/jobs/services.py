@@ -22,6 +22,7 @@ from inference.contract import (
     Function,
     Order,
     Permit,
+    Priority,
     SamplingSettings,
     cancel_key,
     order_key,
@@ -64,6 +65,7 @@ class JobRequest:
         needs_reader: end the work when nobody reads it for 30 s.
         submit_key: the same key from the same account is the same job, however often it is sent.
         purpose: code of what it is for; may be left out where the grant has one purpose.
+        priority: whether somebody waits for the answer.
     """
 
     size: str
@@ -74,6 +76,7 @@ class JobRequest:
     needs_reader: bool = False
     submit_key: str | None = None
     purpose: str = ""
+    priority: Priority = Priority.INTERACTIVE
 
     @property
     def most_new(self) -> int:
@@ -111,7 +114,7 @@ def submit_jobs(actor: Actor, requests: Sequence[JobRequest], *, at: datetime) -
     assert revision is not None  # the policy refuses sizes without weights
     require_tokens(access.size, revision, first.settings.logit_bias)
     counts = [tokens_in(access.size, revision, one.prompt, most_new=one.most_new) for one in requests]
-    require_service()
+    require_service(at=at)
     return _permit_and_queue(actor, requests, counts, at)
 
 
@@ -188,7 +191,16 @@ def _order(job: Job, request: JobRequest, access: SizeAccess, numbers: dict[str,
         expires_at=job.permit_ends_at.timestamp(),
         epochs={key: numbers[key] for key in _epoch_keys(access)} | {POLICY_KEY: POLICY_MARK},
     )
-    order = Order(request.function, request.prompt, request.settings, request.needs_reader)
+    order = Order(
+        request.function,
+        request.prompt,
+        request.settings,
+        request.needs_reader,
+        priority=request.priority,
+        share=job.quota_holder,
+        # Not the permit's own end: a grant that ends sooner is another reason, and the permit says it.
+        deadline=(job.created_at + PERMIT_LASTS).timestamp(),
+    )
     return Permitted(job, order, permit.sign(keys_for("permit")))
 
 

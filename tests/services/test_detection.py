@@ -11,7 +11,7 @@ import pytest
 import redis
 from django.db import transaction
 
-from inference.contract import FinishReason, Function, ScoredToken, ScoreResult, Usage
+from inference.contract import FinishReason, Function, Priority, ScoredToken, ScoreResult, Usage
 from release_portal.accounts.actors import actor_of_token
 from release_portal.accounts.models import ApiToken
 from release_portal.core.errors import InvalidInput, NotAllowed, NotFound, PortalError, Unavailable
@@ -70,6 +70,13 @@ def test_a_text_becomes_a_score_for_the_worker_and_a_report_for_its_owner(
     assert permit.function == "score"
     assert GENERATED.encode() not in bytes(report.sealed_text)
     assert report_for(world.actor("cleo"), report.pk) == report
+
+
+def test_a_page_waits_for_its_score_and_a_program_comes_back(ask: Any, service: redis.Redis) -> None:
+    for interface, priority in (("web", Priority.INTERACTIVE), ("api", Priority.BATCH)):
+        order = order_of(service, ask(GENERATED, interface=interface).job_id)
+        assert order is not None
+        assert order.priority is priority
 
 
 def test_the_worker_s_result_becomes_the_report(ask: Any, at: datetime) -> None:

@@ -22,6 +22,7 @@ from inference.contract import (
     FinishReason,
     Function,
     Piece,
+    Priority,
     SamplingSettings,
     Usage,
     cancel_key,
@@ -36,7 +37,7 @@ from release_portal.audit.services import verify_chain
 from release_portal.core.actors import system_actor
 from release_portal.core.errors import InvalidInput, NotAllowed, NotFound, TooMuch, Unavailable
 from release_portal.generation.services import generate, generate_again
-from release_portal.jobs import handlers, relay, settle
+from release_portal.jobs import handlers, relay, settle, workers
 from release_portal.jobs.lookups import job_for, jobs_for
 from release_portal.jobs.models import Job
 from release_portal.jobs.quotas import usage_of
@@ -276,6 +277,46 @@ def test_where_no_grant_is_needed_the_account_has_the_public_limits(
     with pytest.raises(TooMuch) as caught:
         submit(world, committed, name="finn")
     assert caught.value.code == "concurrent"
+
+
+# --- Who goes first, and how many may wait ----------------------------------------------------------------------------
+
+
+def test_an_order_says_whose_part_of_the_worker_it_takes_and_until_when_somebody_wants_it(
+    world: World, service: redis.Redis, committed: Committed, at: datetime
+) -> None:
+    Grant.objects.filter(pk=world.grants["cleo"].pk).update(ends_at=at + timedelta(seconds=60))
+    for asked in (Priority.INTERACTIVE, Priority.BATCH):
+        order = fakes.order_of(service, submit(world, committed, replace(REQUEST, priority=asked)).pk)
+        assert order is not None
+        assert (order.priority, order.share) == (asked, f"grant:{world.grants['cleo'].pk}")
+        assert order.deadline == (at + timedelta(seconds=ORDER_SECONDS)).timestamp()
+        assert order.deadline > fakes.permits(service)[0].expires_at, "a grant that ends is another reason"
+
+
+def test_no_more_wait_than_the_workers_take_and_the_refusal_says_when(
+    world: World, service: redis.Redis, committed: Committed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen to fail with the count left out of `require_service`."""
+    monkeypatch.setattr(workers, "MOST_WAITING", 2)
+    first = submit(world, committed)
+    submit(world, committed)
+    with pytest.raises(TooMuch, match="the workers take 2") as caught:
+        submit(world, committed)
+    assert (caught.value.code, caught.value.retry_at) == ("overloaded", world.at + workers.OVERLOAD_WAIT)
+    assert Job.objects.count() == len(fakes.queued_messages(service)) == 2
+    with committed():
+        settle_job(Outcome(first.pk, FinishReason.LENGTH, "", Usage(len(PROMPT), 1)), [], at=world.at)
+    assert submit(world, committed), "what ended made room"
+
+
+def test_every_worker_adds_room_and_its_own_word_counts(at: datetime) -> None:
+    plain, own = {"worker_id": "a"}, {"worker_id": "b", "max_running": 4, "max_waiting": 6}
+    room = workers.MOST_WAITING
+    for heartbeats, most in (([plain], room), ([own], 10), ([plain, own], room + 10)):
+        assert workers.decide_room(heartbeats, most - 1, at)
+        refused = workers.decide_room(heartbeats, most, at)
+        assert (bool(refused), refused.retry_at) == (False, at + workers.OVERLOAD_WAIT)
 
 
 # --- No service -----------------------------------------------------------------------------------------------------
