@@ -295,6 +295,10 @@ class Order:
     share: str = ""  # whose part of the worker it counts against, e.g. "grant:7"; within a priority all get the same
     deadline: float = 0.0  # unix seconds after which nobody wants the answer any more; 0: none
 
+    def is_late(self, at: float) -> bool:
+        """Whether nobody wants the answer any more at this unix second."""
+        return 0 < self.deadline <= at
+
     def to_json(self) -> str:
         """Write the order for Redis."""
         return json.dumps({**asdict(self), "version": CONTRACT_VERSION})

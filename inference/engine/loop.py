@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import deque
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable, Iterable
+from itertools import islice
 
 from inference.contract import FinishReason, Function, Order, Permit, Piece, StreamKind, pieces_to_json
 from inference.engine.backend import InvalidPromptError, LoadError, Sampled, Scored
@@ -16,6 +18,8 @@ from inference.engine.scheduler import QueueFullError
 from inference.engine.shelf import Lane, Shelf
 
 logger = logging.getLogger(__name__)
+
+IN_TURN = 64  # requests that are looked at in each step besides those that run
 
 
 class RejectedError(Exception):
@@ -29,15 +33,22 @@ class RejectedError(Exception):
 class Engine:
     """Runs requests of several model sizes in alternating steps.
 
+    In each step the outlet is asked whether they still may, and their deadlines are looked at, for every request that
+    runs: what is taken back stops within two steps. Of those that wait the next 64 have their turn: the work of a step
+    does not grow with the queue.
+
     Args:
         shelf: brings model sizes on demand.
         outlet: where pieces and ends are written, and where it is asked whether a request still may.
+        clock: unix seconds, for deadlines.
     """
 
-    def __init__(self, shelf: Shelf, outlet: Outlet) -> None:
+    def __init__(self, shelf: Shelf, outlet: Outlet, clock: Callable[[], float] = time.time) -> None:
         self._shelf = shelf
         self._outlet = outlet
-        self._live: dict[Request, Lane] = {}
+        self._clock = clock
+        self._live: OrderedDict[Request, Lane] = OrderedDict()  # whose turn it is to be looked at first
+        self._lanes: Counter[Lane] = Counter()  # how many of them each lane has; a lane without any is not here
         self._inbox: deque[tuple[Request, Lane]] = deque()
         self._ending: dict[Request, tuple[FinishReason, str]] = {}  # decided in this step, written at its end
         self._last_digest = ""  # not the lane: it would keep a size in memory that was put away
@@ -62,6 +73,8 @@ class Engine:
         """
         self._refuse_if_closed()
         _check_order(permit, order)
+        if order.is_late(self._clock()):
+            raise RejectedError(FinishReason.TOO_LATE, "the deadline had passed before it began")
         try:
             lane = self._shelf.borrow(permit.weights_digest)
         except LoadError as error:
@@ -107,9 +120,9 @@ class Engine:
     def counts(self) -> tuple[int, int]:
         """Sequences (running, waiting)."""
         with self._changed:
-            requests = [*self._live, *(request for request, _ in self._inbox)]
-            states = [sample.state for request in requests for sample in request.samples]
-        return states.count(State.RUNNING), states.count(State.WAITING)
+            counts = [lane.scheduler.counts for lane in self._lanes]
+            arriving = sum(len(request.samples) for request, _ in self._inbox)
+        return sum(running for running, _ in counts), sum(waiting for _, waiting in counts) + arriving
 
     # --- the engine thread ---
 
@@ -117,7 +130,7 @@ class Engine:
         """Schedule, compute, publish, apply what came back, finish."""
         self.steps += 1
         self._admit()
-        entries = self._compute(self._next_lane())
+        entries = self._entries(self._compute(self._next_lane()))
         verdicts = self._publish(entries)
         self._apply(entries, verdicts)
         self._finish()
@@ -146,11 +159,7 @@ class Engine:
             self._end_all(FinishReason.ENGINE_FAILED, f"the engine failed: {type(error).__name__}")
 
     def _admit(self) -> None:
-        with self._changed:
-            arrived = list(self._inbox)
-            self._inbox.clear()
-            self._live.update(arrived)
-        for request, lane in arrived:
+        for request, lane in self._take_in():
             try:
                 lane.scheduler.add(request)
             except QueueFullError as error:
@@ -158,10 +167,18 @@ class Engine:
         if self._is_aborting:
             self._ending.update(dict.fromkeys(self._live, (FinishReason.WORKER_LOST, "the worker is shutting down")))
 
+    def _take_in(self) -> list[tuple[Request, Lane]]:
+        with self._changed:
+            arrived = list(self._inbox)
+            self._inbox.clear()
+            self._live.update(arrived)
+            self._lanes.update(lane for _, lane in arrived)
+        return arrived
+
     def _next_lane(self) -> Lane | None:
         """The lane after the one of the last step, so that no size waits for another's queue."""
-        lanes = list(dict.fromkeys(lane for request, lane in self._live.items() if request not in self._ending))
-        if not lanes:
+        lanes = [lane for lane in self._lanes if any(lane.scheduler.counts)]
+        if not lanes or self._is_aborting:
             return None
         digests = [lane.digest for lane in lanes]
         at = digests.index(self._last_digest) + 1 if self._last_digest in digests else 0
@@ -169,15 +186,35 @@ class Engine:
         self._last_digest = lane.digest
         return lane
 
-    def _compute(self, lane: Lane | None) -> list[Entry]:
-        """Run one step of a lane; return an entry for every live request, of this lane or not."""
-        fresh: dict[Request, Entry] = {}
-        if lane is not None:
-            try:
-                fresh = self._collect(lane, _run(lane))
-            except Exception as error:  # noqa: BLE001 - whatever a model raises must end its requests, not the engine
-                self._fail(lane, error)
-        return [fresh.get(request) or Entry(request) for request in self._live if request not in self._ending]
+    def _compute(self, lane: Lane | None) -> dict[Request, Entry]:
+        """Run one step of a lane; return what its requests have to publish."""
+        if lane is None:
+            return {}
+        try:
+            return self._collect(lane, _run(lane))
+        except Exception as error:  # noqa: BLE001 - whatever a model raises must end its requests, not the engine
+            self._fail(lane, error)
+            return {}
+
+    def _entries(self, fresh: dict[Request, Entry]) -> list[Entry]:
+        """An entry for every request that is looked at in this step, those that are late left out."""
+        now, entries = self._clock(), []
+        for request in self._looked_at(fresh):
+            if request in self._ending:
+                continue
+            if request.order.is_late(now):
+                self._ending[request] = (FinishReason.TOO_LATE, "the deadline passed before it was done")
+            else:
+                entries.append(fresh.get(request) or Entry(request))
+        return entries
+
+    def _looked_at(self, fresh: dict[Request, Entry]) -> list[Request]:
+        running = [sequence.request for lane in self._lanes for sequence in lane.scheduler.running]
+        with self._changed:
+            in_turn = list(islice(self._live, IN_TURN))
+            for request in in_turn:
+                self._live.move_to_end(request)
+        return list(dict.fromkeys([*fresh, *running, *in_turn]))
 
     def _collect(self, lane: Lane, results: list[Sampled | Scored]) -> dict[Request, Entry]:
         pieces: dict[Request, list[Piece]] = {}
@@ -185,9 +222,7 @@ class Engine:
         for result in results:
             request = result.sequence.request
             if isinstance(result, Sampled) and result.token is not None:
-                opening = result.sequence.opening(result.prompt_logprobs)
-                piece = result.sequence.take(result.token, result.logprobs)
-                pieces.setdefault(request, []).extend([*opening, piece])
+                pieces.setdefault(request, []).extend(self._said(result, result.token))
             elif isinstance(result, Scored) and result.result is not None:
                 result.sequence.end(FinishReason.COMPLETE)
                 entries[request] = Entry(request, StreamKind.RESULT, result.result.to_json())
@@ -199,6 +234,17 @@ class Engine:
         for request, added in pieces.items():
             entries[request] = Entry(request, StreamKind.TOKENS, pieces_to_json(added), tuple(added))
         return entries
+
+    def _said(self, result: Sampled, token: int) -> list[Piece]:
+        """What a token adds for the reader; one that cannot be written as text ends its own request only."""
+        sequence = result.sequence
+        try:
+            return [*sequence.opening(result.prompt_logprobs), sequence.take(token, result.logprobs)]
+        except Exception as error:  # noqa: BLE001 - whatever a decoder raises
+            log_failure(logger, "text failed", error)
+            reason = f"its tokens could not be written as text: {type(error).__name__}"
+            self._ending[sequence.request] = (FinishReason.ENGINE_FAILED, reason)
+            return []
 
     def _fail(self, lane: Lane, error: Exception) -> None:
         """End every request of a lane whose backend raised, and make the lane usable again or discard it."""
@@ -233,8 +279,7 @@ class Engine:
         ending, self._ending = self._ending, {}
         for request, (reason, error) in ending.items():
             request.end(reason, error)
-        with self._changed:
-            lanes = {request: self._live.pop(request) for request in ending}
+        lanes = self._let_go(ending)
         if ending:
             self._outlet.finish([End(each.job_id, *ending[each], usage=each.usage) for each in ending])
         for request, lane in lanes.items():
@@ -242,6 +287,13 @@ class Engine:
             request.done.set()
         with self._changed:
             self._changed.notify_all()
+
+    def _let_go(self, requests: Iterable[Request]) -> dict[Request, Lane]:
+        with self._changed:
+            lanes = {request: self._live.pop(request) for request in requests}
+            self._lanes.subtract(lanes.values())
+            self._lanes = +self._lanes  # those without any go
+        return lanes
 
     def _free(self, request: Request, lane: Lane) -> None:
         try:
@@ -252,9 +304,7 @@ class Engine:
         self._shelf.give_back(lane)
 
     def _end_all(self, reason: FinishReason, error: str) -> None:
-        with self._changed:
-            self._live.update(self._inbox)
-            self._inbox.clear()
+        self._take_in()
         self._ending = dict.fromkeys(self._live, (reason, error))
         self._finish()
 

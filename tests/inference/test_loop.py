@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterator
 
 import pytest
 
-from inference.contract import FinishReason, Function, Order, StreamKind
-from inference.engine.loop import Engine, RejectedError
+from inference.contract import FinishReason, Function, Order, Priority, StreamKind
+from inference.engine.loop import IN_TURN, Engine, RejectedError
 from inference.engine.outlet import OutletLostError
+from inference.engine.request import Request
 from inference.engine.scheduler import Scheduler
 from inference.engine.shelf import Shelf
 from inference.heartbeat import Heartbeat
 from tests.inference.conftest import wait_until
-from tests.inference.fakes import END, FakeLoader, FakeOutlet, make_order, make_permit
+from tests.inference.fakes import END, FakeLoader, FakeOutlet, decode, make_order, make_permit
 
 
 class Bench:
@@ -26,7 +28,8 @@ class Bench:
         self.shelf = Shelf(
             self.loader, lambda tokens: Scheduler(slots, 16, waiting, cache_tokens=tokens), budget, patience=0.05
         )
-        self.engine = Engine(self.shelf, self.outlet)
+        self.at = 1_000.0
+        self.engine = Engine(self.shelf, self.outlet, clock=lambda: self.at)
 
     def submit(self, job_id: str, digest: str = "a", order: Order | None = None, **settings):
         return self.engine.submit(make_permit(job_id, digest), order or make_order(**settings))
@@ -66,12 +69,94 @@ def test_requests_of_two_sizes_run_in_alternating_steps_and_all_end_once(bench):
     assert bench.engine.counts() == (0, 0)
 
 
-def test_every_live_request_is_checked_in_every_step_also_those_that_wait(bench):
+def test_what_runs_is_checked_in_every_step_and_the_next_that_wait_are_too(bench):
     requests = [bench.submit(f"j{at}", max_tokens=3) for at in range(6)]
     bench.engine.start()
     bench.wait(*requests)
     assert bench.outlet.checked[0] == {request.job_id for request in requests}
     assert bench.backend().max_slots_seen == 4
+
+
+def test_ten_thousand_that_wait_cost_a_step_no_more_than_a_hundred():
+    costs = {}
+    for waiting in (100, 10_000):
+        bench = Bench(slots=4, waiting=20_000)
+        requests = [bench.submit(f"j{at}", share=f"s{at % 7}", max_tokens=90) for at in range(waiting)]
+        bench.engine.step()  # takes in what has arrived
+        costs[waiting] = max(lines_run(bench.engine.step) for _ in range(3))
+        bench.engine.step()
+        assert all(len(checked) <= 4 + IN_TURN for checked in bench.outlet.checked)
+        running = {each.request.job_id for each in next(iter(bench.engine._lanes)).scheduler.running}
+        assert all(running <= checked for checked in bench.outlet.checked)
+        assert bench.engine.counts() == (4, waiting - 4)
+        steps = -(-len(requests) // IN_TURN)
+        for _ in range(steps - 5):
+            bench.engine.step()
+        assert set.union(*bench.outlet.checked) == {request.job_id for request in requests}, "all had their turn"
+    assert costs[10_000] <= costs[100] + 10
+
+
+def lines_run(action) -> int:
+    """How many lines of Python an action runs, loops counted as often as they go round."""
+    lines = 0
+
+    def count(frame, event, argument):
+        nonlocal lines
+        lines += event == "line"
+        return count
+
+    before = sys.gettrace()
+    sys.settrace(count)
+    try:
+        action()
+    finally:
+        sys.settrace(before)
+    return lines
+
+
+def test_a_passed_deadline_ends_what_runs_and_what_waits_and_nothing_else():
+    bench = Bench(slots=2)
+    deadlines = {"runs": 1_005.0, "goes_on": 0.0, "waits": 1_005.0, "waits_on": 1_006.0}
+    requests = [bench.submit(job_id, deadline=deadline) for job_id, deadline in deadlines.items()]
+
+    def let_time_pass() -> None:
+        bench.at = 1_005.0 if bench.engine.steps >= 3 else 1_004.9
+
+    bench.outlet.before_publish = let_time_pass
+    bench.engine.start()
+    assert bench.wait(*requests) == [
+        FinishReason.TOO_LATE,
+        FinishReason.LENGTH,
+        FinishReason.TOO_LATE,
+        FinishReason.LENGTH,
+    ]
+    usages = {end.job_id: end.usage.completion_tokens for end in bench.outlet.ends}
+    assert usages == {"runs": 3, "goes_on": 8, "waits": 0, "waits_on": 8}
+    with pytest.raises(RejectedError) as refusal:
+        bench.submit("late", deadline=1_005.0)
+    assert refusal.value.reason is FinishReason.TOO_LATE
+    bench.engine.stop()
+
+
+def test_batch_work_that_was_preempted_says_everything_once():
+    bench = Bench(slots=1)
+    batch = bench.submit("batch", priority=Priority.BATCH, max_tokens=20)
+    urgent: list[Request] = []
+
+    def submit_urgent() -> None:
+        if bench.engine.steps == 5:
+            urgent.append(bench.submit("urgent", max_tokens=3))
+
+    bench.outlet.before_publish = submit_urgent
+    bench.backend().token = lambda sequence: ord("a") + len(sequence.output)
+    bench.engine.start()
+    assert bench.wait(batch) == [FinishReason.LENGTH]
+    assert bench.wait(*urgent) == [FinishReason.LENGTH]
+    assert [end.job_id for end in bench.outlet.ends] == ["urgent", "batch"]
+    assert bench.outlet.text("batch") == "abcdefghijklmnopqrst"
+    assert bench.outlet.ends[1].usage.prompt_tokens == 3
+    assert bench.backend().max_slots_seen == 1
+    bench.engine.stop()
 
 
 def test_a_stopped_request_ends_with_its_reason_and_the_others_go_on(bench):
@@ -147,6 +232,38 @@ def test_numbers_that_are_not_finite_end_one_request_only(bench):
     requests = [bench.submit(job_id) for job_id in "abc"]
     bench.engine.start()
     assert bench.wait(*requests) == [FinishReason.LENGTH, FinishReason.ENGINE_FAILED, FinishReason.LENGTH]
+
+
+def test_tokens_that_cannot_be_written_as_text_end_one_request_only(bench):
+    def decode_badly(ids: list[int]) -> str:
+        if ord("!") in ids:
+            raise UnicodeError("with a secret prompt")
+        return decode(ids)
+
+    bench.backend().decode = decode_badly
+    bench.backend().token = lambda each: ord("!") if each.request.job_id == "b" and len(each.output) == 2 else ord("x")
+    requests = [bench.submit(job_id, samples=2) for job_id in "abc"]
+    bench.engine.start()
+    assert bench.wait(*requests) == [FinishReason.LENGTH, FinishReason.ENGINE_FAILED, FinishReason.LENGTH]
+    assert bench.outlet.text("b") == "xx"
+    assert all("secret" not in end.error for end in bench.outlet.ends)
+    assert not bench.backend().slots
+
+
+def test_a_prompt_on_which_the_tokenizer_breaks_touches_nobody_else(bench):
+    encode = bench.backend().encode
+
+    def encode_badly(prompt: str) -> list[int]:
+        return encode(prompt) if prompt != "bad" else [][0]
+
+    bench.backend().encode = encode_badly
+    sound = bench.submit("sound")
+    with pytest.raises(IndexError):
+        bench.submit("broken", prompt="bad")
+    bench.engine.start()
+    assert bench.wait(sound) == [FinishReason.LENGTH]
+    bench.engine.stop()
+    assert all(lane.borrowers == 0 for lane in bench.shelf._lanes.values())
 
 
 def test_a_lost_broker_ends_everything_that_runs_and_later_requests_run_again(bench):
