@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import torch
 from torch import Tensor
 
+from inference.backends.runtime import one_thread
 from inference.backends.vocabulary import Vocabulary
 from inference.contract import ScoredToken, ScoreResult
 
 DIGITS = 6
+IMPOSSIBLE = -1e9  # stands for minus infinity; its square is still a number
 
 
 @dataclass
@@ -36,8 +37,7 @@ class Score:
             following: the tokens that did follow; one fewer than positions at the end of the text.
         """
         if following:
-            targets = torch.tensor(following, device=logits.device)
-            self.rows += _measure(logits[: len(following)].float(), targets).tolist()
+            self.rows += _measure(logits[: len(following)].float(), following)
 
     def result(self, text: str, ids: Sequence[int], vocabulary: Vocabulary) -> ScoreResult:
         """Join the numbers with the tokens of the text; tokens that the tokenizer added are left out."""
@@ -47,18 +47,22 @@ class Score:
         return ScoreResult(tuple(tokens), sum(token.logprob is not None for token in tokens))
 
 
-def _measure(logits: Tensor, targets: Tensor) -> Tensor:
-    """Rows of numbers, float64 [positions, 5], for logits [positions, vocabulary] and targets [positions]."""
-    logprobs = logits.log_softmax(-1)  # [positions, vocabulary]
+@one_thread()
+def _measure(logits: Tensor, targets: Sequence[int]) -> list[list[float]]:
+    """Rows of numbers for logits [positions, vocabulary] and a target each; one by one, they stay in the cache."""
+    return [_measure_one(row, target) for row, target in zip(logits, targets, strict=True)]
+
+
+def _measure_one(logits: Tensor, target: int) -> list[float]:
+    logprobs = logits.log_softmax(-1)  # [vocabulary]
     probs = logprobs.exp()
-    own = logprobs.gather(-1, targets.unsqueeze(-1))  # [positions, 1]
-    rank = (logprobs > own).sum(-1) + 1
+    own = logprobs[target].item()
+    rank = int((logprobs > own).sum()) + 1
     # Not-a-number stays visible; 0 * -inf of impossible tokens counts as 0.
-    weighed = torch.where(probs == 0, torch.zeros_like(probs), probs * logprobs)
-    mean = weighed.sum(-1, dtype=torch.float64)
-    spread = torch.where(probs == 0, torch.zeros_like(probs), probs * (logprobs - mean.float().unsqueeze(-1)).square())
-    variance = spread.sum(-1, dtype=torch.float64)
-    return torch.stack([own[:, 0].double(), rank.double(), -mean, mean, variance], dim=-1)
+    logprobs.clamp_(min=IMPOSSIBLE)
+    mean = probs.dot(logprobs).item()
+    variance = probs.dot(logprobs.sub_(mean).square_()).item()
+    return [own, rank, -mean, mean, variance]
 
 
 def _token(text: str, span: tuple[int, int], row: list[float] | None) -> ScoredToken:

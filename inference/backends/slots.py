@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from transformers import AutoModelForCausalLM
 
+from inference.backends.batches import buckets
 from inference.backends.cache import SlotCache, token_bytes
 from inference.backends.likelihood import first_of_prompt, likelihoods
 from inference.backends.sampling import Choice, Draw, choose
@@ -25,8 +26,8 @@ from inference.engine.scheduler import Chunk, Plan
 class SlotBackend:
     """Causal language model of transformers behind the engine's Backend.
 
-    A prompt is computed alone and in chunks of its own: batching prompts wins nothing on a CPU and would make
-    their numbers depend on the company.
+    A prompt is computed alone and in chunks of its own, so that its numbers never depend on the company. Short texts
+    that are only scored go together: nothing is drawn from them, and their numbers are the same to 1e-4.
 
     Args:
         folder: config, tokenizer and safetensors.
@@ -76,8 +77,13 @@ class SlotBackend:
     def step(self, plan: Plan) -> list[Sampled | Scored]:
         """Run one step: every decoding sequence one token further, then the planned chunks."""
         sequences, logits = self._decode_all() if plan.decode else ([], [])
-        scored = []
+        together = [chunk for chunk in plan.prefill if _is_whole_score(chunk)]
+        for batch in buckets(together):
+            self._score_whole(batch)
+        scored = [self._score_of(chunk.sequence) for chunk in together]
         for chunk in plan.prefill:
+            if chunk in together:
+                continue
             last = self._prefill(chunk)  # [1, vocabulary]
             if not chunk.is_last:
                 continue
@@ -148,6 +154,19 @@ class SlotBackend:
             self._let_decode(row)
         return logits[:, -1]
 
+    def _score_whole(self, chunks: list[Chunk]) -> None:
+        """One pass over whole texts, filled up behind to the longest; nothing is cached, nothing comes after them."""
+        length = max(chunk.stop for chunk in chunks)
+        texts = [list(chunk.sequence.request.prompt_ids) for chunk in chunks]
+        tokens = self._tensor([text + [0] * (length - len(text)) for text in texts])  # [texts, length]
+        positions = torch.arange(length, device=self._device)  # [length]
+        mask = (positions <= positions.unsqueeze(-1))[None, None]  # [1, 1, length, length]; hides what was filled up
+        positions = positions.expand(len(texts), -1)
+        output = self._model(input_ids=tokens, position_ids=positions, attention_mask=mask, use_cache=False)
+        for chunk, text, logits in zip(chunks, texts, output.logits, strict=True):
+            self._scores[chunk.sequence] = Score()
+            self._scores[chunk.sequence].add(logits, text[1:])
+
     def _forward(self, tokens: Tensor, positions: Tensor, mask: Tensor, *, keep_all: bool = False) -> Tensor:
         """Logits [batch, kept, vocabulary] of tokens and positions [batch, new], mask [batch, 1, new, length]."""
         output = self._model(
@@ -206,6 +225,10 @@ class SlotBackend:
 
     def _tensor(self, numbers: list[int] | list[list[int]]) -> Tensor:
         return torch.tensor(numbers, dtype=torch.int64, device=self._device)
+
+
+def _is_whole_score(chunk: Chunk) -> bool:
+    return chunk.sequence.request.order.function is Function.SCORE and chunk.start == 0 and chunk.is_last
 
 
 def _draw(sequence: Sequence) -> Draw:
