@@ -207,6 +207,49 @@ def test_an_officer_names_the_domain_of_the_institution(world: World, at: dateti
         assert (caught.value.code, caught.value.field) == (code, field)
 
 
+def name_each_other(world: World, at: datetime) -> tuple[Application, Application]:
+    """Finn's draft and lou's, each of which names the other; neither binds anybody."""
+    people = {one: replace(PEOPLE["referee"], mail=world.people[one].email) for one in ("finn", "lou")}
+    mine, theirs = draft_of(world, at), draft_of(world, at, "lou")
+    assert name(world, mine, at, person=people["lou"]).state == "named"
+    assert name(world, theirs, at, person=people["finn"]).state == "named"
+    return mine, theirs
+
+
+def send(world: World, draft: Application, at: datetime) -> Application:
+    sha256 = AgreementVersion.objects.get().sha256
+    actor = world.actor(draft.applicant.username)
+    return submit_application(actor, SERVED, draft.answers(), expected_version=1, at=at, agreement_hash=sha256)
+
+
+def test_of_two_drafts_that_name_each_other_one_is_sent(world: World, at: datetime) -> None:
+    """Seen to fail with whom a draft names looked at only when they are named: both were sent."""
+    mine, theirs = name_each_other(world, at)
+    assert send(world, theirs, at).state == "submitted"
+    with pytest.raises(Incomplete) as caught:
+        send(world, mine, at)
+    assert [field for field, _reason in caught.value.problems] == ["referee"]
+    assert "vouch for each other" in caught.value.problems[0][1]
+    name(world, mine, at, version=1)
+    assert send(world, mine, at).state == "submitted"
+
+
+def test_the_last_look_comes_after_the_head_of_the_record_is_locked(
+    world: World, at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two who send at the same moment both pass the first look; seen to fail without `may_ask` in `ask`."""
+    mine, theirs = name_each_other(world, at)
+    monkeypatch.setattr("release_portal.access.attestations.asking._tie", lambda *_: None)
+    send(world, theirs, at)
+    with CaptureQueriesContext(connection) as queries, pytest.raises(InvalidInput) as caught:
+        send(world, mine, at)
+    assert caught.value.code == "mutual"
+    asked = [query["sql"] for query in queries]
+    (look,) = [place for place, sql in enumerate(asked) if '"attestation"."mailbox" IN' in sql]
+    assert any('"audit_head"' in sql for sql in asked[:look])
+    assert Application.objects.get(pk=mine.pk).state == "draft"
+
+
 def test_two_people_do_not_vouch_for_each_other(world: World, at: datetime) -> None:
     """Also when one of them is named by another spelling; a draft binds nobody."""
     lou = replace(PEOPLE["referee"], mail=world.people["lou"].email)

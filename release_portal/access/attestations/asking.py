@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from release_portal.access.application_rules import DRAFT, Problem
-from release_portal.access.attestations.facts import latest_of, needs_of, reusable
+from release_portal.access.attestations.facts import latest_of, may_ask, needs_of, reusable
 from release_portal.access.attestations.rules import CONFIRMED, INSTITUTION, NAMED, REFEREE
 from release_portal.access.attestations.writing import ask, note
 from release_portal.access.models import Application, Attestation
@@ -13,15 +13,23 @@ from release_portal.core.actors import Actor
 
 
 def attesters_missing(application: Application, tier: int, at: datetime) -> list[Problem]:
-    """Return which people must still be named before an application is sent; later they stop the approval alone."""
+    """Return who must still be named, or be another, before an application is sent; later they stop the approval."""
     if application.state != DRAFT:
         return []
     named = latest_of(application)
-    return [
+    missing = [
         Problem(need.kind, f"{need.why} {_ASK[need.kind]}")
         for need in needs_of(application, tier)
         if not _is_named(named.get(need.kind)) and reusable(application, need.kind, at) is None
     ]
+    return missing + [problem for one in named.values() if (problem := _tie(application, one)) is not None]
+
+
+def _tie(application: Application, found: Attestation) -> Problem | None:
+    """A draft binds nobody, so whom it names is looked at once more when it is sent."""
+    found.application = application
+    decision = may_ask(found) if _is_named(found) else None
+    return None if decision is None or decision else Problem(found.kind, f"{decision.reason} {decision.change}")
 
 
 _ASK = {

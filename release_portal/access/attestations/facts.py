@@ -10,7 +10,7 @@ from django.db.models import Q, QuerySet
 
 from release_portal.access.application_rules import DRAFT, OPEN
 from release_portal.access.attestations import statements
-from release_portal.access.attestations.people_rules import Around, mailbox_of
+from release_portal.access.attestations.people_rules import Around, mailbox_of, may_name
 from release_portal.access.attestations.rules import (
     CONFIRMED,
     DECLINED,
@@ -27,6 +27,7 @@ from release_portal.access.attestations.statements import Asked
 from release_portal.access.models import Application, Attestation
 from release_portal.access.purposes import PURPOSES
 from release_portal.accounts.models import User
+from release_portal.core.decisions import Decision
 from release_portal.notices.retry_rules import FAILED
 
 
@@ -136,6 +137,13 @@ def around(application: Application, kind: str) -> Around:
         said_no=frozenset(said_no) - {""},
         asks_the_applicant=_asks(own),
     )
+
+
+def may_ask(attestation: Attestation) -> Decision:
+    """Decide whether somebody who was named may be asked now: a draft bound nobody when they were named."""
+    own = mailboxes_of([attestation.application.applicant_id])
+    ties = Around(frozenset(), asks_the_applicant=_asks(own))
+    return may_name(attestation.kind, attestation.mail, attestation.domain, ties)
 
 
 def _asks(own: frozenset[str]) -> frozenset[str]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 
 from release_portal.access.application_names import application_subject
+from release_portal.access.attestations.facts import may_ask
 from release_portal.access.attestations.links import mail_link
 from release_portal.access.attestations.rules import ANSWER_TIME, ATTESTATION, LIVE
 from release_portal.access.models import Attestation
 from release_portal.audit.services import record
 from release_portal.core.actors import Actor
+from release_portal.core.errors import InvalidInput
 
 
 def move(attestation: Attestation, command: str, at: datetime) -> None:
@@ -23,7 +25,16 @@ def move(attestation: Attestation, command: str, at: datetime) -> None:
 
 
 def ask(actor: Actor, attestation: Attestation, at: datetime) -> None:
-    """Ask a named person: the clock starts and the link is mailed."""
+    """Ask a named person: the clock starts and the link is mailed.
+
+    Raises:
+        InvalidInput: this person asks the applicant to vouch for their own application.
+    """
+    # The act is in the record by now, and its head is locked: of two who name each other at once one sees the other.
+    decision = may_ask(attestation)
+    if not decision:
+        code, rule, change = decision.code, decision.rule, decision.change
+        raise InvalidInput(decision.reason, code=code, field="mail", rule=rule, change=change)
     attestation.asked_at, attestation.expires_at = at, at + ANSWER_TIME
     mail_link(attestation, "attestation_asked", at=at)
     move(attestation, "request", at)
