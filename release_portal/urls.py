@@ -2,11 +2,12 @@
 
 from django.urls import include, path
 
-from release_portal.ops import health
+from release_portal.ops import health, metrics
 
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
+    path("metrics", metrics.metrics, name="metrics"),
     path("api/", include("release_portal.api.urls")),
     path("v1/", include("release_portal.openai_api.urls")),
     path("accounts/", include("allauth.account.urls")),

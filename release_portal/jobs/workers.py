@@ -52,9 +52,14 @@ def require_service(*, at: datetime) -> None:
         raise error_of(decision)
 
 
+def room_of(workers: Sequence[Mapping[str, Any]]) -> int:
+    """Return how many requests may be running or waiting."""
+    return sum((one.get("max_running") or 0) + (one.get("max_waiting") or MOST_WAITING) for one in workers)
+
+
 def decide_room(workers: Sequence[Mapping[str, Any]], unfinished: int, at: datetime) -> Decision:
     """Decide whether one more request may wait; a worker that names no bound of its own has the usual one."""
-    room = sum((one.get("max_running") or 0) + (one.get("max_waiting") or MOST_WAITING) for one in workers)
+    room = room_of(workers)
     if unfinished < room:
         return allow("room", f"{unfinished:,} requests are running or waiting; {room:,} may.", ROOM_RULE)
     reason = f"{unfinished:,} requests are running or waiting; the workers take {room:,}."

@@ -28,6 +28,7 @@ NAVIGATION = (
     ("agreement-desk", _("Agreement")),
     ("staff-grants", _("All grants")),
     ("staff-mail", _("Mail")),
+    ("staff-service", _("Service")),
     ("report-queue", _("Reports")),
     ("audit", _("Record")),
     ("people", _("People")),

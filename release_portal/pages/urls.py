@@ -13,6 +13,7 @@ from release_portal.pages.views import (
     own_data,
     people,
     playground,
+    service,
     sizes,
 )
 
@@ -52,6 +53,7 @@ urlpatterns = [
     path("grants/<str:grant_id>/", grants.grant, name="grant"),
     path("grants/<str:grant_id>/<str:name>/", grants.command, name="grant-command"),
     path("staff/grants/", grants.staff_grants, name="staff-grants"),
+    path("staff/service/", service.service, name="staff-service"),
     path("account/", account.account, name="account"),
     path("account/tokens/", account.token_create, name="token-create"),
     path("account/tokens/<int:pk>/revoke/", account.token_revoke, name="token-revoke"),

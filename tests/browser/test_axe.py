@@ -67,6 +67,7 @@ PAGES: dict[str, tuple[str, str]] = {
     "appeal-desk": ("hal", "/staff/appeals/{appeal}/"),
     "notices": ("eve", "/notices/"),
     "staff-mail": ("olu", "/staff/mail/"),
+    "staff-service": ("olu", "/staff/service/"),
     "generations": ("cleo", "/generations/"),
     "generation": ("cleo", "/generations/{job}/"),
     "detection": ("cleo", "/detection/"),

@@ -120,6 +120,8 @@ TABLE: dict[str, tuple[str, str]] = {
     "notices-read": (TO_PAGE, TO_PAGE),
     "notice-read": (TO_PAGE, ABSENT),
     "staff-mail": (only("olu", 200), only("olu", 200)),
+    "staff-service": (only("olu", 200), only("olu", 200)),
+    "metrics": ("404", "404"),  # offered once METRICS_TOKEN is set
     "mail-again": (only("olu", 303), only("olu", 404)),
     "report-misuse": (EVERYONE, "400"),
     "report-status": (EVERYONE, "404"),
