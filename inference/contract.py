@@ -169,6 +169,15 @@ class WorkerState:
     loaded: tuple[str, ...]  # weights digests in memory
     step: int
     at: float  # unix seconds
+    max_running: int = 0  # sequences, in all sizes in memory
+    max_waiting: int = 0  # sequences, in all sizes in memory; what comes beyond ends OVERLOADED
+    max_waiting_of_share: int = 0  # sequences of one share, in one size
+    cache_used: int = 0  # tokens of cache that are reserved
+    cache_total: int = 0
+    tokens: int = 0  # completion tokens published since the worker began
+    prompt_tokens: int = 0  # of requests that published something since the worker began
+    first_token_median: float | None = None  # seconds from arrival in the worker, over the last minute; None: none came
+    first_token_p95: float | None = None
 
 
 # Sets the finish reason once; only the call that set it writes the end entry and the outcome. Worker and settlement run

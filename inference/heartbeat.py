@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from dataclasses import asdict
 
 from inference.contract import WorkerState
 from inference.engine.loop import Engine
@@ -52,8 +53,13 @@ class Heartbeat:
         if not self._engine.is_healthy():
             logger.error("the engine is dead or stuck: no heartbeat")
             return
+        self._stream.beat(self._state())
+
+    def _state(self) -> WorkerState:
         running, waiting = self._engine.counts()
-        state = WorkerState(
+        figures = self._engine.figures
+        median, p95 = figures.first_token() or (None, None)
+        return WorkerState(
             worker_id=self._worker_id,
             device=self._device,
             running=running,
@@ -61,8 +67,12 @@ class Heartbeat:
             loaded=self._engine.loaded,
             step=self._engine.steps,
             at=time.time(),
+            tokens=figures.tokens,
+            prompt_tokens=figures.prompt_tokens,
+            first_token_median=median,
+            first_token_p95=p95,
+            **asdict(self._engine.capacity()),
         )
-        self._stream.beat(state)
 
     def _run(self) -> None:
         is_lost = False

@@ -12,6 +12,7 @@ from itertools import islice
 from inference.contract import FinishReason, Function, Order, Permit, Piece, StreamKind, pieces_to_json
 from inference.engine.backend import InvalidPromptError, LoadError, Sampled, Scored
 from inference.engine.failures import log_failure
+from inference.engine.figures import Capacity, Figures
 from inference.engine.outlet import End, Entry, Outlet, OutletLostError, Verdict
 from inference.engine.request import Request, State
 from inference.engine.scheduler import QueueFullError
@@ -59,6 +60,7 @@ class Engine:
         self._busy_since: float | None = None
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self.steps = 0
+        self.figures = Figures()
 
     # --- for other threads ---
 
@@ -71,6 +73,7 @@ class Engine:
 
         Raises RejectedError: nothing was queued, and nothing was written.
         """
+        arrived_at = self.figures.clock()
         self._refuse_if_closed()
         _check_order(permit, order)
         if order.is_late(self._clock()):
@@ -80,7 +83,7 @@ class Engine:
         except LoadError as error:
             raise RejectedError(FinishReason.ENGINE_FAILED, str(error)) from error
         try:
-            request = _read(permit, order, lane)
+            request = _read(permit, order, lane, arrived_at)
             with self._changed:
                 self._refuse_if_closed()
                 self._inbox.append((request, lane))
@@ -116,6 +119,10 @@ class Engine:
     def loaded(self) -> tuple[str, ...]:
         """Weights digests in memory."""
         return self._shelf.loaded
+
+    def capacity(self) -> Capacity:
+        """What the sizes in memory have room for together."""
+        return self._shelf.capacity()
 
     def counts(self) -> tuple[int, int]:
         """Sequences (running, waiting)."""
@@ -270,9 +277,14 @@ class Engine:
                 self._ending[entry.request] = (verdict.stop, verdict.error)
                 continue
             if entry.kind is not None:
-                entry.request.confirm(entry.pieces)
+                self._confirm(entry)
             if entry.request.outcome is not None:
                 self._ending[entry.request] = (entry.request.outcome, "")
+
+    def _confirm(self, entry: Entry) -> None:
+        before = entry.request.usage
+        entry.request.confirm(entry.pieces)
+        self.figures.count(before, entry.request.usage, entry.request.arrived_at)
 
     def _finish(self) -> None:
         """Write the ends decided in this step, then let go of everything the requests held."""
@@ -321,7 +333,7 @@ def _run(lane: Lane) -> list[Sampled | Scored]:
     return lane.backend.step(plan)
 
 
-def _read(permit: Permit, order: Order, lane: Lane) -> Request:
+def _read(permit: Permit, order: Order, lane: Lane, arrived_at: float) -> Request:
     """Make a request of an order; raises RejectedError when this size cannot serve it as written."""
     try:
         prompt_ids = lane.backend.encode(order.prompt)
@@ -329,7 +341,14 @@ def _read(permit: Permit, order: Order, lane: Lane) -> Request:
         _check_bias(order, lane.backend.vocabulary_size)
     except InvalidPromptError as error:
         raise RejectedError(FinishReason.INVALID, str(error)) from error
-    return Request(order, permit, prompt_ids, decode=lane.backend.decode, end_ids=lane.backend.end_ids)
+    return Request(
+        order,
+        permit,
+        prompt_ids,
+        decode=lane.backend.decode,
+        end_ids=lane.backend.end_ids,
+        arrived_at=arrived_at,
+    )
 
 
 def _check_length(prompt_tokens: int, order: Order, context: int) -> None:

@@ -136,6 +136,7 @@ class Request:
         prompt_ids: token ids of the prompt, at least one.
         decode: token ids -> text.
         end_ids: token ids that end a text.
+        arrived_at: when it came, by the clock of the engine's figures.
     """
 
     def __init__(
@@ -146,12 +147,14 @@ class Request:
         *,
         decode: Decode,
         end_ids: frozenset[int] = frozenset(),
+        arrived_at: float = 0.0,
     ) -> None:
         self.order = order
         self.permit = permit
         self.prompt_ids = tuple(prompt_ids)
         self.decode = decode
         self.end_ids = end_ids
+        self.arrived_at = arrived_at
         self.reason: FinishReason | None = None
         self.error = ""
         self.done = threading.Event()  # set after the end has been written, or given up

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from inference.engine.backend import Backend, Loader, LoadError
+from inference.engine.figures import Capacity
 from inference.engine.scheduler import Scheduler
 
 logger = logging.getLogger(__name__)
@@ -52,6 +53,18 @@ class Shelf:
         """Digests in memory."""
         with self._changed:
             return tuple(self._lanes)
+
+    def capacity(self) -> Capacity:
+        """What the sizes in memory have room for together."""
+        with self._changed:
+            schedulers = [lane.scheduler for lane in self._lanes.values()]
+        return Capacity(
+            max_running=sum(each.room.slots for each in schedulers),
+            max_waiting=sum(each.max_waiting for each in schedulers),
+            max_waiting_of_share=max((each.max_waiting_of_share for each in schedulers), default=0),
+            cache_used=sum(each.cache_used for each in schedulers),
+            cache_total=sum(each.room.cache for each in schedulers),
+        )
 
     def borrow(self, digest: str) -> Lane:
         """Return the lane of a size and keep it until it is given back; raises LoadError."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import asdict
 
 import pytest
 
-from inference.contract import FinishReason, Function, Order, Priority, StreamKind
+from inference.contract import FinishReason, Function, Order, Priority, StreamKind, Usage
+from inference.engine.figures import Figures
 from inference.engine.loop import IN_TURN, Engine, RejectedError
 from inference.engine.outlet import OutletLostError
 from inference.engine.request import Request
@@ -437,10 +440,55 @@ def test_a_heartbeat_speaks_for_a_living_engine_and_is_silent_for_a_dead_one(ben
     bench.wait(bench.submit("a"))
     heartbeat.beat()
     (state,) = pulse.states
+    assert (state.tokens, state.prompt_tokens, state.step) == (8, 3, 8)
+    assert (state.max_running, state.max_waiting, state.max_waiting_of_share) == (4, 100, 100)
+    assert (state.cache_used, state.cache_total) == (0, 1000)
+    assert state.first_token_median == state.first_token_p95 > 0
     assert (state.worker_id, state.loaded, state.running, state.waiting) == ("worker-1", ("a",), 0, 0)
     bench.engine.stop()
     heartbeat.beat()
     assert len(pulse.states) == 1
+
+
+def test_a_heartbeat_tells_what_runs_what_waits_and_what_of_the_cache_is_taken():
+    bench, pulse = Bench(slots=2), FakePulse()
+    for at in range(3):
+        bench.submit(f"j{at}")
+    bench.engine.step()
+    heartbeat = Heartbeat(bench.engine, pulse, "worker-1", "cpu")
+    bench.engine.is_healthy = lambda: True  # nobody started its thread
+    heartbeat.beat()
+    (state,) = pulse.states
+    assert (state.running, state.waiting, state.cache_used, state.tokens) == (2, 1, 2 * (3 + 8), 2)
+    assert json.loads(json.dumps(asdict(state)))["cache_total"] == 1000
+
+
+def test_times_to_the_first_token_are_those_of_the_last_minute():
+    now = [100.0]
+    figures = Figures(clock=lambda: now[0])
+    assert figures.first_token() is None
+    for seconds in range(1, 21):
+        figures.count(Usage(), Usage(3, 1), arrived_at=now[0] - seconds)
+        figures.count(Usage(3, 1), Usage(3, 2), arrived_at=0.0)
+    assert figures.first_token() == (10.5, pytest.approx(19, abs=0.5))
+    assert (figures.prompt_tokens, figures.tokens) == (60, 40)
+    now[0] += 59
+    figures.count(Usage(), Usage(1, 1), arrived_at=now[0] - 2)
+    now[0] += 1
+    assert figures.first_token() == (2, 2)
+
+
+def test_what_runs_is_asked_for_in_every_step_whatever_its_size_does_in_it():
+    """Also while another size has its step, and while a long prompt is read and says nothing."""
+    bench = Bench(slots=1, waiting=200)
+    runs = [bench.submit(f"{digest}0", digest, prompt="p" * 80, max_tokens=4) for digest in "ab"]
+    for at in range(1, 150):
+        bench.submit(f"a{at}", "a")
+    for _ in range(2):
+        bench.engine.step()  # the first of both sizes has begun
+    for _ in range(6):
+        bench.engine.step()
+        assert {request.job_id for request in runs} <= bench.outlet.checked[-1]
 
 
 def test_an_idle_engine_takes_no_steps(bench):
