@@ -47,6 +47,36 @@ class Usage:
     running: int
 
 
+@dataclass(frozen=True)
+class Left:
+    """What is left now under each limit; never less than nothing, also where a limit was lowered meanwhile.
+
+    Args:
+        tokens: of the day.
+        requests: of the minute.
+        at_once: requests that may run beside those that do.
+        tokens_return_at: when the count of the day starts again.
+        request_returns_at: when the oldest request leaves the minute; None when there is none in it.
+    """
+
+    tokens: int
+    requests: int
+    at_once: int
+    tokens_return_at: datetime
+    request_returns_at: datetime | None
+
+
+def left_of(limits: Limits, usage: Usage, at: datetime) -> Left:
+    """Return what is left: pages, API and the headers of an answer say it by this one rule."""
+    return Left(
+        tokens=max(0, limits.tokens_per_day - usage.tokens - usage.reserved),
+        requests=max(0, limits.requests_per_minute - len(usage.recent)),
+        at_once=max(0, limits.concurrent - usage.running),
+        tokens_return_at=day_end(at),
+        request_returns_at=usage.recent[0] + timedelta(minutes=1) if usage.recent else None,
+    )
+
+
 def day_end(at: datetime) -> datetime:
     """Return when the daily count starts again: the next midnight UTC."""
     return datetime.combine(at.astimezone(UTC).date() + timedelta(days=1), time.min, UTC)

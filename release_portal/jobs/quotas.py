@@ -28,7 +28,12 @@ DAYS_SHOWN = 14
 
 def quota_holder(actor: Actor, grant: Grant | None) -> str:
     """Return what a request of the actor counts against: the grant that carries it, or the account."""
-    return f"grant:{grant.pk}" if grant else f"account:{actor.id}"
+    return holder_of(grant) if grant else f"account:{actor.id}"
+
+
+def holder_of(grant: Grant) -> str:
+    """Return the name under which the use of a grant is counted."""
+    return f"grant:{grant.pk}"
 
 
 def limits_of(grant: Grant | None, restrictions: Iterable[Restriction] = ()) -> Limits:
@@ -43,7 +48,10 @@ def limits_of(grant: Grant | None, restrictions: Iterable[Restriction] = ()) -> 
 
 
 def usage_of(holder: str, at: datetime) -> Usage:
-    """Return what one grant or account has used up to now, as the database knows it."""
+    """Return what one grant or account has used up to now, as the database knows it.
+
+    Everything that is shown is read here; what is enforced stands in Redis, which is filled from the same rows.
+    """
     day = at.astimezone(UTC).date()
     row = UsageDay.objects.filter(holder=holder, day=day).first()
     jobs = Job.objects.of_holder(holder)

@@ -8,7 +8,7 @@ from django.http import HttpResponseBase
 
 from release_portal.access.lookups import size_for
 from release_portal.access.policy import Action
-from release_portal.access.quota import Limits, day_end
+from release_portal.access.quota import Limits, left_of
 from release_portal.core.actors import Actor
 from release_portal.jobs.models import Job
 from release_portal.jobs.quotas import limits_of, quota_holder, usage_of
@@ -27,15 +27,14 @@ def refused_headers(actor: Actor, slug: str, at: datetime) -> dict[str, str]:
 
 
 def _headers(limits: Limits, holder: str, at: datetime) -> dict[str, str]:
-    usage = usage_of(holder, at)
-    minute_ends = usage.recent[0] + timedelta(minutes=1) if usage.recent else at
+    left = left_of(limits, usage_of(holder, at), at)
     return {
         "x-ratelimit-limit-requests": str(limits.requests_per_minute),
-        "x-ratelimit-remaining-requests": str(max(0, limits.requests_per_minute - len(usage.recent))),
-        "x-ratelimit-reset-requests": _span(minute_ends - at),
+        "x-ratelimit-remaining-requests": str(left.requests),
+        "x-ratelimit-reset-requests": _span((left.request_returns_at or at) - at),
         "x-ratelimit-limit-tokens": str(limits.tokens_per_day),
-        "x-ratelimit-remaining-tokens": str(max(0, limits.tokens_per_day - usage.tokens - usage.reserved)),
-        "x-ratelimit-reset-tokens": _span(day_end(at) - at),
+        "x-ratelimit-remaining-tokens": str(left.tokens),
+        "x-ratelimit-reset-tokens": _span(left.tokens_return_at - at),
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -10,14 +10,14 @@ from django.utils.translation import gettext as _
 from release_portal.access.models import Grant
 from release_portal.access.modifiers import MODIFIERS
 from release_portal.access.purposes import PURPOSES
-from release_portal.access.quota import day_end
+from release_portal.access.quota import left_of
 from release_portal.access.sampler_rules import all_in_words
-from release_portal.jobs.quotas import DAYS_SHOWN, UseOfDay, limits_of, usage_of, use_by_purpose
+from release_portal.jobs.quotas import DAYS_SHOWN, UseOfDay, holder_of, limits_of, usage_of, use_by_purpose
 
 
 def quota_section(grant: Grant, at: datetime) -> dict[str, Any]:
     """Return what the page of a grant says of its quota, its bounds and its use."""
-    use = use_by_purpose(f"grant:{grant.pk}", at)
+    use = use_by_purpose(holder_of(grant), at)
     return {
         "lines": _lines(grant, at),
         "bounds": all_in_words(grant.bounds()),
@@ -29,15 +29,13 @@ def quota_section(grant: Grant, at: datetime) -> dict[str, Any]:
 
 
 def _lines(grant: Grant, at: datetime) -> list[dict[str, Any]]:
-    limits, usage = limits_of(grant), usage_of(f"grant:{grant.pk}", at)
-    recent, running = len(usage.recent), usage.running
-    minute = usage.recent[0] + timedelta(minutes=1) if usage.recent else None
-    left = max(0, limits.tokens_per_day - usage.tokens - usage.reserved)
-    per_minute, at_once = limits.requests_per_minute, limits.concurrent
+    limits, usage = limits_of(grant), usage_of(holder_of(grant), at)
+    left, recent = left_of(limits, usage, at), len(usage.recent)
+    per_day, per_minute, at_once = limits.tokens_per_day, limits.requests_per_minute, limits.concurrent
     return [
-        _line(_("Tokens a day"), limits.tokens_per_day, usage.tokens, usage.reserved, left, day_end(at)),
-        _line(_("Requests a minute"), per_minute, recent, None, per_minute - recent, minute),
-        _line(_("Requests at once"), at_once, running, None, at_once - running, None),
+        _line(_("Tokens a day"), per_day, usage.tokens, usage.reserved, left.tokens, left.tokens_return_at),
+        _line(_("Requests a minute"), per_minute, recent, None, left.requests, left.request_returns_at),
+        _line(_("Requests at once"), at_once, usage.running, None, left.at_once, None),
     ]
 
 
@@ -49,7 +47,7 @@ def _line(
         "limit": limit,
         "used": used,
         "reserved": reserved,
-        "left": max(0, left),
+        "left": left,
         "returns_at": returns_at,
     }
 

@@ -13,10 +13,11 @@ from django.utils.translation import gettext as _
 from release_portal.access.lookups import decisions_for
 from release_portal.access.models import Grant
 from release_portal.access.policy import Action
+from release_portal.access.quota import left_of
 from release_portal.access.timelines import Entry, moment_of, tellable_facts, timeline_of
 from release_portal.audit.models import AuditEvent
 from release_portal.core.actors import Actor
-from release_portal.jobs.quotas import limits_of, usage_of
+from release_portal.jobs.quotas import limits_of, quota_holder, usage_of
 from release_portal.moves.partner_reports import partner_grant
 from release_portal.pages.applying import apply_url
 from release_portal.pages.marks import marks_of_levels
@@ -145,9 +146,9 @@ def quota_of(
 ) -> dict[str, Any]:
     """Return what is used and left today, under a grant or for the account where a stage needs none."""
     limits = limits_of(grant, restrictions)
-    usage = usage_of(f"grant:{grant.pk}" if grant else f"account:{actor.id}", at)
-    spent = usage.tokens + usage.reserved
-    return {"spent": spent, "left": max(limits.tokens_per_day - spent, 0), "limits": limits, "running": usage.running}
+    usage = usage_of(quota_holder(actor, grant), at)
+    left, spent = left_of(limits, usage, at), usage.tokens + usage.reserved
+    return {"spent": spent, "left": left.tokens, "limits": limits, "running": usage.running}
 
 
 def size_history(actor: Actor, size: ModelSize, *, at: datetime) -> list[dict[str, Any]]:

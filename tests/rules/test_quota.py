@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from release_portal.access.quota import Limits, Usage, day_end, decide_quota
+from release_portal.access.quota import Left, Limits, Usage, day_end, decide_quota, left_of
 from release_portal.core.decisions import Refusal
 
 AT = datetime(2026, 2, 28, 12, tzinfo=UTC)
@@ -36,6 +36,26 @@ def test_at_and_just_beyond_each_limit(usage: Usage, asked: int, code: str) -> N
     decision = decide_quota(LIMITS, usage, asked, AT)
     assert decision.code == code
     assert decision.allowed == (code == "within_quota")
+
+
+@pytest.mark.parametrize(
+    ("usage", "tokens", "requests", "at_once"),
+    [
+        (NOTHING, 1_000, 3, 2),
+        (Usage(400, 599, (AT,), 1), 1, 2, 1),
+        (Usage(400, 600, (AT, AT, AT), 2), 0, 0, 0),
+        (Usage(2_000, 5, (AT,) * 5, 9), 0, 0, 0),  # the limits were lowered meanwhile
+    ],
+)
+def test_what_is_left_is_what_the_rule_would_still_allow(
+    usage: Usage, tokens: int, requests: int, at_once: int
+) -> None:
+    left = left_of(LIMITS, usage, AT)
+    returns_at = usage.recent[0] + MINUTE if usage.recent else None
+    assert left == Left(tokens, requests, at_once, day_end(AT), returns_at)
+    fits = decide_quota(LIMITS, usage, tokens, AT).allowed
+    assert fits == (requests > 0 and at_once > 0), "with room, exactly what is left may be asked for"
+    assert not decide_quota(LIMITS, usage, tokens + 1, AT)
 
 
 def test_too_much_says_when_it_is_worth_trying_again() -> None:

@@ -18,7 +18,7 @@ from release_portal.access.lookups import grant_for, grants_for
 from release_portal.access.models import Grant
 from release_portal.access.pausing import pauses_on
 from release_portal.access.purposes import PURPOSES
-from release_portal.access.quota import day_end
+from release_portal.access.quota import left_of
 from release_portal.access.services import surrender_grant
 from release_portal.accounts.models import ApiToken
 from release_portal.api.base import TokenView
@@ -27,7 +27,7 @@ from release_portal.api.paging import PageQuery, page_of, page_schema
 from release_portal.api.serializers.account import GrantFacts, Me, RenewalInput, SurrenderInput, WholeGrant
 from release_portal.api.serializers.applications import ApplicationFacts
 from release_portal.core.actors import Actor
-from release_portal.jobs.quotas import limits_of, usage_of, use_by_purpose
+from release_portal.jobs.quotas import holder_of, limits_of, usage_of, use_by_purpose
 from release_portal.jobs.receipts import receipts_for
 
 TAG = "account"
@@ -121,7 +121,7 @@ class Renewal(GrantView):
 def page_facts_of(actor: Actor, grant: Grant, at: datetime) -> dict[str, Any]:
     """Return a grant with its use and its past."""
     return facts_of(grant, at) | {
-        "use": use_by_purpose(f"grant:{grant.pk}", at),
+        "use": use_by_purpose(holder_of(grant), at),
         "suspensions": grant.suspensions.all(),
         "receipts": receipts_for(actor, grant.pk),
     }
@@ -151,13 +151,14 @@ def facts_of(grant: Grant, at: datetime) -> dict[str, Any]:
 
 
 def _today(grant: Grant, at: datetime) -> dict[str, Any]:
-    usage = usage_of(f"grant:{grant.pk}", at)
+    usage = usage_of(holder_of(grant), at)
+    left = left_of(limits_of(grant), usage, at)
     return {
         "day": at.date(),
         "used": usage.tokens,
         "reserved": usage.reserved,
-        "left": max(0, grant.tokens_per_day - usage.tokens - usage.reserved),
+        "left": left.tokens,
         "running": usage.running,
         "last_minute": len(usage.recent),
-        "starts_again_at": day_end(at),
+        "starts_again_at": left.tokens_return_at,
     }

@@ -38,7 +38,7 @@ from release_portal.core.clock import now
 from release_portal.core.declare import roles, signed_in
 from release_portal.core.errors import NotFound, PortalError
 from release_portal.core.http import PortalRequest
-from release_portal.jobs.quotas import usage_of
+from release_portal.jobs.quotas import holder_of, usage_of
 from release_portal.pages import showing
 from release_portal.pages.appealing import appeals_of_grant
 from release_portal.pages.applying import renew_url
@@ -159,7 +159,7 @@ def _engaged(shown: Grant, form: ServiceForm, at: datetime) -> dict[str, Any]:
     """What is said to have been done, where the grant has rules of engagement."""
     if not isinstance(form, EngagedSuspendForm):
         return {}
-    usage = usage_of(f"grant:{shown.pk}", at)
+    usage = usage_of(holder_of(shown), at)
     return {"act": form.act(usage.tokens + usage.reserved, at), "further": form.text("further")}
 
 
