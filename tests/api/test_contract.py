@@ -32,7 +32,7 @@ from tests.api.conftest import EVERY_SCOPE, Caller, multipart
 
 SERVED = "huggingfacetb/smollm2-135m-instruct"
 IS_THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "ci"
-EXAMPLES = 40 if IS_THOROUGH else 5
+EXAMPLES = 15 if IS_THOROUGH else 5
 CHECKS = [
     checks.not_a_server_error,
     openapi_checks.status_code_conformance,
@@ -69,8 +69,8 @@ def document(*, is_covered: bool) -> Any:
     return found
 
 
-# Every boundary of every field is asked by one person; by all of them where there is time.
-whole, sampled = document(is_covered=True), document(is_covered=IS_THOROUGH)
+# Every boundary of every field is asked by one person, the others ask samples: bodies are read the same for all.
+whole, sampled = document(is_covered=True), document(is_covered=False)
 SETTINGS = settings(
     max_examples=EXAMPLES,
     deadline=None,
