@@ -15,7 +15,7 @@ from release_portal.access.sampler_rules import Bounds
 from release_portal.core.actors import Actor
 from release_portal.core.errors import PortalError
 from release_portal.generation.limits import read_prompt, read_settings
-from release_portal.jobs.lookups import generation_for
+from release_portal.jobs.lookups import generation_for, generations_for
 from release_portal.jobs.models import Job, Receipt
 from release_portal.jobs.prompts import text_of
 from release_portal.jobs.services import JobRequest, submit_job, submit_jobs
@@ -67,6 +67,39 @@ def generate_each(
     request = _request(actor, size, values, at=at, interface="api", usual_tokens=usual_tokens)
     texts = [one if isinstance(one, str) else _text_of(actor, size, one, at) for one in prompts]
     return submit_jobs(actor, [replace(request, prompt=read_prompt(text)) for text in texts], at=at)
+
+
+def generate_together(
+    actor: Actor, asked: Sequence[tuple[str, Mapping[str, Any]]], *, at: datetime, submit_key: str | None = None
+) -> list[Job]:
+    """Submit generations that somebody compares: all of them, or none; the same key again returns the same jobs.
+
+    Args:
+        asked: size and values of each; what is wrong with one of them is named `<number>.<field>`.
+    """
+    keys = [f"{submit_key}:{number}" if submit_key else None for number in range(len(asked))]
+    if earlier := _earlier(actor, keys):
+        return earlier
+    requests = [
+        replace(_numbered(actor, number, size, values, at), submit_key=key)
+        for number, ((size, values), key) in enumerate(zip(asked, keys, strict=True))
+    ]
+    return submit_jobs(actor, requests, at=at)
+
+
+def _earlier(actor: Actor, keys: Sequence[str | None]) -> list[Job]:
+    """Return what these keys submitted before, in their order."""
+    known = {job.submit_key: job for job in generations_for(actor).filter(submit_key__in=[key for key in keys if key])}
+    return [known[key] for key in keys] if known.keys() >= set(keys) else []
+
+
+def _numbered(actor: Actor, number: int, size: str, values: Mapping[str, Any], at: datetime) -> JobRequest:
+    prompt = read_prompt(values.get("prompt", ""))
+    try:
+        return replace(_request(actor, size, values, at=at, interface="web", usual_tokens=None), prompt=prompt)
+    except PortalError as error:
+        error.field = f"{number}.{error.field}"
+        raise
 
 
 def _request(

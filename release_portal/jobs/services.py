@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
@@ -46,6 +47,7 @@ from release_portal.jobs.prompts import require_tokens, tokens_in
 from release_portal.jobs.quotas import is_reserved, limits_of, quota_holder, reserved
 from release_portal.jobs.reservations import Claim
 from release_portal.jobs.workers import require_service
+from release_portal.registry.models import ModelSize
 from release_portal.releases.hold_rules import Restriction
 
 PERMIT_LASTS = timedelta(seconds=ORDER_SECONDS)
@@ -101,21 +103,25 @@ def submit_job(actor: Actor, request: JobRequest, *, at: datetime) -> Job:
 
 
 def submit_jobs(actor: Actor, requests: Sequence[JobRequest], *, at: datetime) -> list[Job]:
-    """Check, permit and queue requests that differ in their prompt only; all of them, or none.
+    """Check, permit and queue several requests, in their order; all of them, or none.
 
     Each becomes a job with its own permit and its own part of the quota.
 
     Raises:
         PortalError: as for `submit_job`, of the first that cannot be taken.
     """
-    first = requests[0]
-    access = size_for(actor, first.size, ACTION_OF[first.function], at=at)
-    revision = access.size.current_revision
-    assert revision is not None  # the policy refuses sizes without weights
-    require_tokens(access.size, revision, first.settings.logit_bias)
-    counts = [tokens_in(access.size, revision, one.prompt, most_new=one.most_new) for one in requests]
+    opened = {one.size: size_for(actor, one.size, ACTION_OF[one.function], at=at).size for one in requests}
+    counts = [_count(opened[one.size], one) for one in requests]
     require_service(at=at)
     return _permit_and_queue(actor, requests, counts, at)
+
+
+def _count(size: ModelSize, request: JobRequest) -> int:
+    """Return the tokens of a prompt; refuse what the size's vocabulary and context cannot take."""
+    revision = size.current_revision
+    assert revision is not None  # the policy refuses sizes without weights
+    require_tokens(size, revision, request.settings.logit_bias)
+    return tokens_in(size, revision, request.prompt, most_new=request.most_new)
 
 
 def _same_submission(actor: Actor, request: JobRequest) -> Job | None:
@@ -126,30 +132,49 @@ def _same_submission(actor: Actor, request: JobRequest) -> Job | None:
 
 @transaction.atomic
 def _permit_and_queue(actor: Actor, requests: Sequence[JobRequest], counts: Sequence[int], at: datetime) -> list[Job]:
-    # Epochs before the decision: what is taken back in between leaves an old number in the permit.
-    numbers = _epoch_numbers(actor, requests[0], at)
-    access = size_for(actor, requests[0].size, ACTION_OF[requests[0].function], at=at)
-    limits = limits_of(access.grant, access.restrictions)
-    _check_together(len(requests), limits)
+    opened = {one.size: _open(actor, one, at) for one in requests}
+    _check_together([opened[one.size] for one in requests])
     with ExitStack() as held:  # until all fit, so that the last one's refusal frees the first one's tokens
         permitted = [
-            _permit(actor, request, access, numbers, limits, held, prompt_tokens, at)
+            _permit(actor, request, opened[request.size], held, prompt_tokens, at)
             for request, prompt_tokens in zip(requests, counts, strict=True)
         ]
         transaction.on_commit(lambda: _queue(permitted))
     return [one.job for one in permitted]
 
 
-def _check_together(count: int, limits: Limits) -> None:
-    """Refuse more prompts than may ever run at once: waiting would not help."""
-    if count > max(limits.concurrent, 1):
-        raise InvalidInput(
-            f"{count} prompts are {count} requests; {limits.concurrent} of yours may run at once.",
-            field="prompt",
-            code="too_many_prompts",
-            rule="quota: concurrent requests",
-            change=f"Send at most {limits.concurrent} prompts in one request.",
-        )
+@dataclass(frozen=True)
+class Opened:
+    """A size as it is open to an actor: by what, under which epochs, and on whose quota.
+
+    Args:
+        numbers: the epochs, read before the decision: what is taken back in between leaves an old number in the permit.
+    """
+
+    access: SizeAccess
+    numbers: dict[str, int]
+    holder: str
+    limits: Limits
+
+
+def _open(actor: Actor, request: JobRequest, at: datetime) -> Opened:
+    numbers = _epoch_numbers(actor, request, at)
+    access = size_for(actor, request.size, ACTION_OF[request.function], at=at)
+    return Opened(access, numbers, quota_holder(actor, access.grant), limits_of(access.grant, access.restrictions))
+
+
+def _check_together(opened: Sequence[Opened]) -> None:
+    """Refuse more requests than may ever run at once: waiting would not help."""
+    counts = Counter(one.holder for one in opened)
+    for one in opened:
+        if counts[one.holder] > max(one.limits.concurrent, 1):
+            raise InvalidInput(
+                f"These are {counts[one.holder]} requests at once; {one.limits.concurrent} of yours may run at once.",
+                field="prompt",
+                code="too_many_prompts",
+                rule="quota: concurrent requests",
+                change=f"Ask for at most {one.limits.concurrent} together.",
+            )
 
 
 @dataclass(frozen=True)
@@ -162,24 +187,18 @@ class Permitted:
 
 
 def _permit(
-    actor: Actor,
-    request: JobRequest,
-    access: SizeAccess,
-    numbers: dict[str, int],
-    limits: Limits,
-    held: ExitStack,
-    prompt_tokens: int,
-    at: datetime,
+    actor: Actor, request: JobRequest, opened: Opened, held: ExitStack, prompt_tokens: int, at: datetime
 ) -> Permitted:
     """Check one request, hold its tokens and write its job."""
+    access = opened.access
     asked = prompt_tokens + request.most_new * request.settings.samples
     _check_length(request, access.restrictions)
     _check_bounds(request, access.grant, prompt_tokens)
     request = replace(request, purpose=purpose_of_job(access.grant.purposes if access.grant else (), request.purpose))
-    claim = Claim(quota_holder(actor, access.grant), new_job_id(), asked)
-    held.enter_context(reserved(claim, limits, at=at))
+    claim = Claim(opened.holder, new_job_id(), asked)
+    held.enter_context(reserved(claim, opened.limits, at=at))
     job = _write_job(actor, request, access, claim, prompt_tokens, at)
-    return _order(job, request, access, numbers)
+    return _order(job, request, access, opened.numbers)
 
 
 def _order(job: Job, request: JobRequest, access: SizeAccess, numbers: dict[str, int]) -> Permitted:

@@ -69,6 +69,7 @@ PAGES: dict[str, tuple[str, str]] = {
     "staff-mail": ("olu", "/staff/mail/"),
     "staff-service": ("olu", "/staff/service/"),
     "generations": ("cleo", "/generations/"),
+    "compare": ("cleo", "/compare/?a={job}&b={job}"),
     "generation": ("cleo", "/generations/{job}/"),
     "detection": ("cleo", "/detection/"),
     "detection-report": ("cleo", "/detection/{detection}/"),

@@ -89,6 +89,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "duty": (only(MOVERS, 200), only(MOVERS, 400)),
     "duty-remove": (only("jo ada olu", 303), only("jo ada olu", 404)),
     "generations": (SIGNED_IN, SIGNED_IN),
+    "compare": (SIGNED_IN, "401: anonymous; else 400"),
     "generation": (OWN, OWN),
     "generation-stream": (OWN, OWN),
     "generation-facts": ("202: cleo; 401: anonymous; else 404", "202: cleo; 401: anonymous; else 404"),

@@ -35,7 +35,8 @@ LABELS = {
 }
 
 
-def _number(name: str) -> forms.CharField:
+def number_field(name: str) -> forms.CharField:
+    """Return the field of one of the settings that are numbers."""
     span = RANGES[name]
     is_whole = span.is_whole
     widget = forms.TextInput(attrs={"inputmode": "numeric" if is_whole else "decimal", "autocomplete": "off"})
@@ -47,12 +48,12 @@ def _number(name: str) -> forms.CharField:
 
 class PlaygroundForm(ServiceForm):
     prompt = forms.CharField(label=_("Prompt"), widget=forms.Textarea(attrs={"rows": 7}))
-    temperature = _number("temperature")
-    top_k = _number("top_k")
-    top_p = _number("top_p")
-    max_tokens = _number("max_tokens")
-    samples = _number("samples")
-    seed = _number("seed")
+    temperature = number_field("temperature")
+    top_k = number_field("top_k")
+    top_p = number_field("top_p")
+    max_tokens = number_field("max_tokens")
+    samples = number_field("samples")
+    seed = number_field("seed")
     purpose = forms.ChoiceField(
         label=_("Purpose"), help_text=_("What this request is for; your grant has several purposes.")
     )

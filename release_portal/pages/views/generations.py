@@ -79,6 +79,7 @@ def _generation_page(request: PortalRequest, job: Job, error: PortalError | None
         "errors": [{"message": f"{error.reason} {error.change}".strip()}] if error else [],
         "permalink": request.build_absolute_uri(reverse("generation", args=[job.pk])),
         "playground_url": f"{showing.address('playground', job.size)}?from={job.pk}",
+        "compare_url": f"{reverse('compare')}?{urlencode({'a': job.pk})}",
         "submit_key": fresh_key(),
         "breadcrumbs": [{"label": _("Generations"), "url": reverse("generations")}, {"label": job.pk}],
     }
@@ -186,17 +187,23 @@ def _decision(actor: Actor, job: Job) -> Decision:
 
 
 def _evidence(actor: Actor, job: Job, of: Job | None) -> dict[str, Any]:
-    samples = job.output
     return {
         "job": job,
         "state": state_pill(job.state),
-        "message": _message(actor, job, {"reason": job.finish_reason, "message": job.message}),
-        "samples": [{**sample, "finish": FINISHES.get(sample["finish"], sample["finish"])} for sample in samples],
+        **outcome_of(actor, job),
         "decision": _decision(actor, job),
         "comparison": _comparison(job, of),
         "stops": [json.dumps(text, ensure_ascii=False) for text in job.settings.stop],
         "card_url": f"{showing.address('size-card', job.size)}?version={job.card_version}" if job.card_version else "",
         "size_url": showing.address("size", job.size),
+    }
+
+
+def outcome_of(actor: Actor, job: Job) -> dict[str, Any]:
+    """Return what came, and how it ended in words."""
+    return {
+        "message": _message(actor, job, {"reason": job.finish_reason, "message": job.message}),
+        "samples": [{**sample, "finish": FINISHES.get(sample["finish"], sample["finish"])} for sample in job.output],
     }
 
 

@@ -231,7 +231,7 @@
     }
   }
 
-  const current = () => [...open].reverse().find((stream) => stream.find("stop"));
+  const stoppable = () => [...open].filter((stream) => stream.find("stop"));
   window.addEventListener("pagehide", () => open.forEach((stream) => { if (stream.source) stream.source.close(); }));
 
   /* Forms ---------------------------------------------------------------------------------------------------------- */
@@ -367,8 +367,8 @@
       if (document.querySelector("dialog[open]")) return;
       const menu = document.querySelector("details.menu[open]");
       if (menu) { menu.open = false; menu.querySelector("summary").focus(); return; }
-      const stream = current();
-      if (stream) { event.preventDefault(); stream.stop(); }
+      const streams = stoppable();
+      if (streams.length) { event.preventDefault(); streams.forEach((stream) => stream.stop()); }
     }
   });
 

@@ -1,0 +1,62 @@
+"""One prompt for two model sizes, or for one size with two settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from release_portal.jobs.models import Job
+from release_portal.pages.forms.base import ServiceForm
+from release_portal.pages.forms.playground import NUMBERS, number_field, offer_purposes, values_of
+from release_portal.registry.models import ModelSize
+
+SIDES = ("a", "b")
+
+
+class SharedForm(ServiceForm):
+    """What both sides have in common."""
+
+    prompt = forms.CharField(label=_("Prompt"), widget=forms.Textarea(attrs={"rows": 5, "data-keep": "comparison"}))
+    purpose = forms.ChoiceField(label=_("Purpose"), help_text=_("What this is for; your grants have several purposes."))
+    submit_key = forms.CharField(label=_("Submission"), widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, purposes: Sequence[str] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        offer_purposes(self, purposes)
+
+    def values(self) -> dict[str, str]:
+        """Return what both sides ask for."""
+        return {"prompt": self.text("prompt"), "purpose": self.text("purpose")}
+
+
+class SideForm(ServiceForm):
+    """The size and the settings of one side."""
+
+    size = forms.ChoiceField(label=_("Model size"))
+    temperature = number_field("temperature")
+    top_k = number_field("top_k")
+    top_p = number_field("top_p")
+    max_tokens = number_field("max_tokens")
+    samples = number_field("samples")
+    seed = number_field("seed")
+
+    def __init__(self, *args: Any, sizes: Iterable[ModelSize], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.set_choices("size", [(size.slug, size.name) for size in sizes])
+
+    @property
+    def numbers(self) -> list[forms.BoundField]:
+        """The fields that hold a number, in the order in which people set them."""
+        return [self[name] for name in NUMBERS]
+
+    def values(self) -> dict[str, str]:
+        """Return the settings of this side."""
+        return {name: self.text(name) for name in NUMBERS}
+
+
+def initial_of(job: Job) -> dict[str, str]:
+    """Return the words of a side that would make this generation again."""
+    return {**values_of(job), "size": job.size.slug}
