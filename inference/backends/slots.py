@@ -14,6 +14,7 @@ from transformers import AutoModelForCausalLM
 from inference.backends.batches import buckets
 from inference.backends.cache import SlotCache, token_bytes
 from inference.backends.likelihood import first_of_prompt, likelihoods
+from inference.backends.quicker import ATTENTION, quicken
 from inference.backends.sampling import Choice, Draw, choose
 from inference.backends.scoring import Score
 from inference.backends.vocabulary import Vocabulary
@@ -241,7 +242,7 @@ def _load(folder: Path, dtype: torch.dtype) -> Any:
     loaded: Any = AutoModelForCausalLM.from_pretrained(
         folder,
         dtype=dtype,
-        attn_implementation="sdpa",
+        attn_implementation=ATTENTION,
         local_files_only=True,
         trust_remote_code=False,
         use_safetensors=True,
@@ -251,6 +252,7 @@ def _load(folder: Path, dtype: torch.dtype) -> Any:
     if info["missing_keys"] or info["mismatched_keys"]:
         # transformers would serve random numbers in their place.
         raise ValueError("the weight files do not hold every weight of the configuration")
+    quicken(model)
     return model
 
 
