@@ -70,8 +70,7 @@ def erase_applications(user: User, at: datetime) -> int:
     """End drafts and blank what nobody was sent; blank what was sent three years after it ended."""
     for draft in user.applications.filter(state=DRAFT).select_related("size", "applicant"):
         lapse_application(ERASER, draft, at=at)
-    over = Q(submitted_at=None) | Q(decided_at__lte=at - KEPT) | Q(decided_at=None, saved_at__lte=at - KEPT)
-    gone = user.applications.exclude(state__in=OPEN).filter(over)
+    gone = user.applications.exclude(state__in=OPEN).filter(Q(submitted_at=None) | _long_over(at))
     Question.objects.filter(application__in=gone).exclude(answer="").update(answer="-")
     return _blank(gone)
 
@@ -83,21 +82,27 @@ def _blank(gone: ApplicationQuerySet) -> int:
     return gone.filter(is_written).update(**WRITTEN)
 
 
+def _long_over(at: datetime, of: str = "") -> Q:
+    """Say to the database which applications ended three years ago: decided, or left alone since.
+
+    Args:
+        of: the way to the application, for rows that belong to one.
+    """
+    decided, saved = f"{of}decided_at", f"{of}saved_at"
+    return Q(**{f"{decided}__lte": at - KEPT}) | Q(**{decided: None, f"{saved}__lte": at - KEPT})
+
+
 def erase_changes(user: User, at: datetime) -> int:
     """Delete what was changed in applications that are over: its old and new words are the applicant's."""
-    over = Q(application__decided_at__lte=at - KEPT) | Q(
-        application__decided_at=None, application__saved_at__lte=at - KEPT
-    )
-    gone = AnswerChange.objects.filter(application__applicant=user).exclude(application__state__in=OPEN).filter(over)
+    mine = AnswerChange.objects.filter(application__applicant=user).exclude(application__state__in=OPEN)
+    gone = mine.filter(_long_over(at, "application__"))
     return gone.delete()[0]
 
 
 def erase_traces(user: User, at: datetime) -> int:
     """Delete what the rules said of applications that are over: their lines name answers."""
-    over = Q(application__decided_at__lte=at - KEPT) | Q(
-        application__decided_at=None, application__saved_at__lte=at - KEPT
-    )
-    return EligibilityTrace.objects.filter(over, application__applicant=user).delete()[0]
+    mine = EligibilityTrace.objects.filter(application__applicant=user)
+    return mine.filter(_long_over(at, "application__")).delete()[0]
 
 
 def erase_files(user: User, at: datetime) -> int:

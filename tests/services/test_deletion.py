@@ -12,7 +12,16 @@ from allauth.account.models import EmailAddress
 
 from release_portal.access.applications import save_application, withdraw_application
 from release_portal.access.erasing import NOWHERE
-from release_portal.access.models import Application, CloseOut, Grant, Obligation, Seat
+from release_portal.access.models import (
+    AnswerChange,
+    Application,
+    CloseOut,
+    EligibilityTrace,
+    Grant,
+    Obligation,
+    Question,
+    Seat,
+)
 from release_portal.access.people.ends import leave_seat
 from release_portal.access.reviews import refuse_application
 from release_portal.accounts.actors import actor_of, actor_of_token
@@ -51,7 +60,7 @@ WAIT = timedelta(days=14)
 # Of these everything or its text goes; of the others something stays, and `kept` says what and why.
 ERASED = {
     "account", "tokens", "duty_shifts", "looks", "notices", "appeals", "appeal_links", "jobs", "detection_reports",
-    "applications", "attachments", "grants", "seats", "obligations", "close_outs",
+    "applications", "attachments", "grants", "seats", "obligations", "close_outs", "changes", "eligibility",
 }  # fmt: skip
 
 
@@ -319,6 +328,36 @@ def test_an_invitation_that_nobody_answered_forgets_the_address_of_a_deleted_acc
     left = set(Seat.objects.filter(grant=grant).values_list("mail", flat=True))
     assert world.people["kim"].email in left
     assert world.people["lou"].email not in left
+
+
+def test_what_the_rules_said_and_what_was_changed_goes_with_the_words(world: World, at: datetime) -> None:
+    """Seen to fail with the three years left out of `_long_over`, and with whose they are left out of either."""
+    sent = {name: submit(world, name, at) for name in ("finn", "lou")}
+    for application in sent.values():
+        refuse_application(
+            world.actor("ivy"), application.pk, code="purpose_unclear", text="No.", expected_version=1, at=at
+        )
+        change_by(application, at)
+    ask(world, "finn", at)
+    carry_out(at + WAIT)
+    erase_what_is_over(at=at + KEPT - timedelta(seconds=1))
+    assert [kept_of(sent["finn"]), kept_of(sent["lou"])] == [(1, 1), (1, 1)]
+    erase_what_is_over(at=at + KEPT)
+    assert [kept_of(sent["finn"]), kept_of(sent["lou"])] == [(0, 0), (1, 1)], "nobody deleted lou's account"
+
+
+def change_by(application: Application, at: datetime) -> AnswerChange:
+    """The applicant was asked once, and changed an answer."""
+    asked = Question.objects.create(application=application, field="purpose", text="Which?", asked_at=at)
+    return AnswerChange.objects.create(
+        application=application, question=asked, field="purpose", old="One.", new="Two.", at=at
+    )
+
+
+def kept_of(application: Application) -> tuple[int, int]:
+    """How many traces and changes of an application there are."""
+    rows = {"application": application}
+    return EligibilityTrace.objects.filter(**rows).count(), AnswerChange.objects.filter(**rows).count()
 
 
 @pytest.mark.parametrize("kind", ["obligations", "close_outs"])
