@@ -96,6 +96,74 @@ def test_a_chat_answers_whole_and_streamed(cleo: openai.OpenAI) -> None:
     assert text == whole.choices[0].message.content
 
 
+def test_several_prompts_are_answered_in_their_order_and_echoed(cleo: openai.OpenAI) -> None:
+    prompts = ["The sea is", "My favourite colour is"]
+    ask = {"model": MODEL, "max_tokens": 6, "temperature": 0, "seed": 1}
+    both = cleo.completions.create(**ask, prompt=prompts, n=2, echo=True)
+    assert [choice.index for choice in both.choices] == [0, 1, 2, 3]
+    alone = [cleo.completions.create(**ask, prompt=prompt).choices[0].text for prompt in prompts]
+    texts = [choice.text for choice in both.choices]
+    assert texts == [prompts[0] + alone[0]] * 2 + [prompts[1] + alone[1]] * 2
+    streamed = dict.fromkeys(range(4), "")
+    for chunk in cleo.completions.create(**ask, prompt=prompts, n=2, echo=True, stream=True):
+        for choice in chunk.choices:
+            streamed[choice.index] += choice.text
+    assert list(streamed.values()) == texts
+
+
+def test_likelihoods_are_those_of_the_text_whole_and_streamed(cleo: openai.OpenAI) -> None:
+    ask = {"model": MODEL, "prompt": "The sea is", "max_tokens": 6, "temperature": 0, "seed": 1}
+    (choice,) = cleo.completions.create(**ask, logprobs=2, echo=True).choices
+    told = choice.logprobs
+    assert told is not None
+    assert told.tokens is not None
+    assert told.token_logprobs is not None
+    assert told.top_logprobs is not None
+    assert told.text_offset is not None
+    assert "".join(told.tokens) == choice.text
+    assert [choice.text[place:][: len(token)] for place, token in zip(told.text_offset, told.tokens, strict=True)] == (
+        told.tokens
+    )
+    assert told.token_logprobs[0] is None
+    assert all(number is not None and number <= 0 for number in told.token_logprobs[1:])
+    new = list(zip(told.tokens, told.top_logprobs, strict=True))[-4:]
+    assert all(max(top, key=lambda token: top[token]) == token for token, top in new), "greedy takes the likeliest"
+    chunks = [chunk.choices[0].logprobs for chunk in cleo.completions.create(**ask, logprobs=2, echo=True, stream=True)]
+    streamed = [number for part in chunks if part for number in part.token_logprobs or ()]
+    assert streamed[1:] == pytest.approx(told.token_logprobs[1:], abs=1e-3)
+
+
+def test_a_chat_names_the_likeliest_tokens_beside_the_chosen(cleo: openai.OpenAI) -> None:
+    answer = cleo.chat.completions.create(
+        model=MODEL, messages=[{"role": "user", "content": "Name one colour."}], max_completion_tokens=8,
+        temperature=0, seed=2, logprobs=True, top_logprobs=3,
+    )  # fmt: skip
+    told = answer.choices[0].logprobs
+    assert told is not None
+    assert told.content
+    assert all(len(token.top_logprobs) == 3 for token in told.content)
+    assert answer.choices[0].message.content
+    assert answer.choices[0].message.content.startswith(told.content[0].token)
+
+
+def test_a_bias_and_a_penalty_change_what_is_said(cleo: openai.OpenAI) -> None:
+    ask = {"model": MODEL, "prompt": "one two one two one two one", "max_tokens": 8, "temperature": 0, "seed": 1}
+    plain = cleo.completions.create(**ask).choices[0].text
+    assert cleo.completions.create(**ask, frequency_penalty=2).choices[0].text != plain
+    assert cleo.completions.create(**ask, extra_body={"repetition_penalty": 3}).choices[0].text != plain
+    forced = cleo.completions.create(**ask, logit_bias={"1000": 100}).choices[0]
+    assert forced.text != plain
+    same = cleo.completions.create(**ask, presence_penalty=0, frequency_penalty=0, logit_bias={}).choices[0].text
+    assert same == plain
+
+
+def test_the_headers_say_what_is_left_and_how_long_it_took(cleo: openai.OpenAI) -> None:
+    raw = cleo.completions.with_raw_response.create(model=MODEL, prompt="Hello", max_tokens=2)
+    assert raw.headers["x-request-id"] == raw.parse()._request_id
+    assert int(raw.headers["openai-processing-ms"]) > 0
+    assert int(raw.headers["x-ratelimit-remaining-requests"]) >= 0
+
+
 def test_a_wrong_token_is_an_authentication_error_with_the_way_out(client_as: As) -> None:
     with pytest.raises(openai.AuthenticationError, match="not known here") as refused:
         client_as("rp_wrong").models.list()
