@@ -184,9 +184,9 @@ STORAGES = {
 
 # Text fields are short; weights never arrive through a form.
 DATA_UPLOAD_MAX_MEMORY_SIZE = env.integer("MAX_BODY_BYTES", 1_000_000, least=1_000)
-# One file arrives with the address where applicants attach it; it stays in memory, so that no disk holds it unsealed.
+# One file arrives where it is attached or handed in; it stays in memory, so that no disk holds it unsealed.
 UPLOAD_MAX_BYTES = ATTACHMENT_MAX_BYTES + DATA_UPLOAD_MAX_MEMORY_SIZE
-UPLOAD_PATHS = r"^/(api/)?applications/[^/]+/attachments/$"
+UPLOAD_PATHS = r"^/(api/)?(applications/[^/]+/attachments|grants/[^/]+/duties/[^/]+/hand_in)/$"
 FILE_UPLOAD_MAX_MEMORY_SIZE = UPLOAD_MAX_BYTES
 DATA_UPLOAD_MAX_NUMBER_FILES = 5
 CSRF_FAILURE_VIEW = "release_portal.pages.errors.csrf_failure"

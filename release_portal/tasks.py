@@ -15,6 +15,7 @@ from release_portal.access.attestations.sweeps import (
     remind_attesters,
 )
 from release_portal.access.closing import ask_for_reports
+from release_portal.access.obligations.files import purge_duty_files
 from release_portal.access.obligations.reminders import remind_of_obligations
 from release_portal.access.offers import lapse_offers
 from release_portal.access.people.sweeping import sweep_people
@@ -60,6 +61,7 @@ def sweep_applications() -> None:
     close_old_connections()
     lapse_applications(SWEEPER, at=now())
     purge_attachments(SWEEPER, at=now())
+    purge_duty_files(SWEEPER, at=now())
     remind_of_lapses(at=now())
 
 

@@ -28,6 +28,7 @@ from release_portal.access.models import (
     Question,
     Seat,
 )
+from release_portal.access.obligations.files import erase_duty_files
 from release_portal.accounts.deletions import register_obstacles
 from release_portal.accounts.models import User
 from release_portal.accounts.own_data import NOTHING_IS_KEPT, Holding, register
@@ -107,6 +108,7 @@ def _declare_papers() -> None:
 
 
 def _declare_duties() -> None:
+    _declare_duty_files()
     register(
         Holding(
             "grant_terms",
@@ -137,6 +139,20 @@ def _declare_duties() -> None:
             ("grant_id", "report", "disposal", "statement", "handed_in_at", "closed_at"),
             kept="Your words go three years after the grant ended; what became of copies stays with the grant.",
             erase=erase_close_outs,
+        )
+    )
+
+
+def _declare_duty_files() -> None:
+    register(
+        Holding(
+            "duty_files",
+            "Files that you handed in with duties",
+            "Those who look at your duties read them; kept until a year after the end of the grant.",
+            lambda user: user.duty_files.order_by("-uploaded_at"),
+            ("id", "obligation_id", "name", "kind", "size", "sha256", "uploaded_at"),
+            kept=NOTHING_IS_KEPT,
+            erase=erase_duty_files,
         )
     )
 

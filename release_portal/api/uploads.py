@@ -6,11 +6,13 @@ import hashlib
 from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
-from django.http import HttpRequest, QueryDict
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.http.multipartparser import MultiPartParserError
 from django.utils.datastructures import MultiValueDict, MultiValueDictKeyError
 
 from release_portal.access.attachments.rules import Upload
+from release_portal.access.attachments.services import content_of
+from release_portal.access.models import KeptFile
 from release_portal.api.errors import WrongFields, WrongMediaType
 from release_portal.core.errors import InvalidInput
 
@@ -49,6 +51,14 @@ def _parts(request: HttpRequest) -> tuple[QueryDict, MultiValueDict[str, Uploade
 def _upload(sent: UploadedFile[Any]) -> Upload:
     sent.seek(0)
     return Upload(sent.name or "", sent.content_type or "", sent.read())
+
+
+def download_of(found: KeptFile) -> HttpResponse:
+    """Return a file as it was sent, as a download."""
+    response = HttpResponse(content_of(found), content_type=found.media_type)
+    response["Content-Disposition"] = "attachment"
+    response["X-Content-Type-Options"] = "nosniff"
+    return response
 
 
 def digest_of(upload: Upload, more: dict[str, Any]) -> str:

@@ -84,6 +84,7 @@ urlpatterns = [
     _token(GRANT + "terms/answer/", duties.TermsAnswer, "api-grant-terms-answer"),
     _token(GRANT + "duties/", duties.Duties, "api-grant-duties"),
     _token(GRANT + "duties/<int:pk>/hand_in/", duties.HandIn, "api-grant-duty-hand-in"),
+    _token(GRANT + "duties/<int:pk>/files/<name:file_id>/content/", duties.DutyFileContent, "api-grant-duty-file"),
     _token(GRANT + "closing/", duties.CloseOuts, "api-grant-closing"),
     _token("grants/<name:grant_id>/surrender/", account.Surrender, "api-grant-surrender"),
     _token("grants/<name:grant_id>/renewal/", account.Renewal, "api-grant-renewal"),

@@ -56,6 +56,8 @@ _ALL = (
     EventKind("grant.engagement_agreed", "rules of engagement agreed to by a second person"),
     EventKind("grant.engagement_ended", "rules of engagement ended"),
     EventKind("obligation.handed_in", "duty handed in"),
+    EventKind("obligation.file_attached", "file handed in with a duty"),
+    EventKind("obligation.file_removed", "file of a duty removed"),
     EventKind("obligation.met", "duty accepted as done"),
     EventKind("obligation.returned", "duty given back"),
     EventKind("obligation.waived", "duty waived for a time"),

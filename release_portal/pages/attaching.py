@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.http import HttpResponse
+from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 
 from release_portal.access.attachments.lookups import file_decision, files_facing
 from release_portal.access.attachments.rules import MOST_FILES, label_of, room_for_another
-from release_portal.access.models import Application, Attachment
+from release_portal.access.attachments.services import content_of
+from release_portal.access.models import Application, KeptFile
 from release_portal.core.actors import Actor
 from release_portal.core.decisions import Decision
+
+# What is opened in place all the same runs nothing, loads nothing and is on no origin of ours.
+SANDBOX = "sandbox; default-src 'none'"
 
 
 def files_shown(actor: Actor, application: Application | None) -> dict[str, Any]:
@@ -33,9 +39,20 @@ def attach_decision(actor: Actor, application: Application, count: int) -> Decis
     return room_for_another(count) if decision else decision
 
 
-def row_of(attachment: Attachment) -> dict[str, Any]:
+def row_of(attachment: KeptFile) -> dict[str, Any]:
     """Return a file as a row."""
     return {"file": attachment, "kind": label_of(attachment.kind), "size": size_words(attachment.size)}
+
+
+def download(found: KeptFile) -> HttpResponse:
+    """Return a file as something to save, never as something to show."""
+    response = HttpResponse(content_of(found), content_type=found.media_type)
+    response["Content-Disposition"] = content_disposition_header(True, found.name) or "attachment"
+    response["X-Content-Type-Options"] = "nosniff"
+    response["Content-Security-Policy"] = SANDBOX
+    response["Cross-Origin-Resource-Policy"] = "same-origin"
+    response["Cache-Control"] = "no-store"
+    return response
 
 
 def size_words(size: int) -> str:

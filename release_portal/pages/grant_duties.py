@@ -19,6 +19,7 @@ from release_portal.access.obligations.services import decide_duty
 from release_portal.access.offers import every_term_of, terms_of, waiting_offer
 from release_portal.access.services import relations_of
 from release_portal.core.actors import Actor
+from release_portal.pages.attaching import row_of
 from release_portal.pages.forms import grant_duties as forms
 from release_portal.pages.forms.base import ServiceForm
 from release_portal.pages.forms.times import written
@@ -41,7 +42,9 @@ def duties_of(actor: Actor, shown: Grant, bound: Bound, at: datetime) -> dict[st
     """Return everything that a grant asks, with a form where the reader may act, or the reason why not."""
     return {
         "terms": _terms(actor, shown, bound, at),
-        "duties": [_duty(actor, one, bound, at) for one in shown.obligations.select_related("grant")],
+        "duties": [
+            _duty(actor, one, bound, at) for one in shown.obligations.select_related("grant").prefetch_related("files")
+        ],
         "closing": _closing(actor, shown, bound),
         "engagement": _engagement(actor, shown, bound, at),
     }
@@ -49,11 +52,17 @@ def duties_of(actor: Actor, shown: Grant, bound: Bound, at: datetime) -> dict[st
 
 def holders_record(application: Application, at: datetime) -> dict[str, Any]:
     """Return what reviewers should know of the applicant's earlier grants: missing reports, duties, what was found."""
-    renewed = application.renews.obligations.all() if application.renews else ()
+    renewed = application.renews.obligations.prefetch_related("files") if application.renews else ()
     return {
         "missing_reports": ended_without_report(application.applicant_id, at),
         "duties": [
-            {"duty": one, "state": state_pill(one.state), "is_overdue": is_overdue(one.facts(), at)} for one in renewed
+            {
+                "duty": one,
+                "state": state_pill(one.state),
+                "is_overdue": is_overdue(one.facts(), at),
+                "files": [row_of(file) for file in one.files.all()],
+            }
+            for one in renewed
         ],
     }
 
@@ -107,6 +116,7 @@ def _duty(actor: Actor, duty: Obligation, bound: Bound, at: datetime) -> dict[st
     return {
         "duty": duty,
         "state": state_pill(duty.state),
+        "files": [row_of(one) for one in duty.files.all()],
         "is_overdue": is_overdue(duty.facts(), at),
         "is_waived": duty.waived_until is not None and at < duty.waived_until,
         "forms": [_shown(DUTY[name], "duty", name, duty.grant, bound, duty.pk, initial=first) for name in names],

@@ -123,7 +123,7 @@ class Known:
         if name == "grant_id":
             grants = self._asker.get("/api/grants/").json()["results"]
             return str(grants[0]["id"]) if grants else ""
-        if name in ("appeal_id", "id"):
+        if name in ("appeal_id", "id", "file_id"):
             return ""  # nothing was decided about the asker, and no duty is due
         if name == "attachment_id":
             return self._attach()

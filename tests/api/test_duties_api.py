@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
 from django.test import Client
 
@@ -17,6 +18,7 @@ from release_portal.access.reviews import approve_application
 from release_portal.accounts.services import create_token
 from release_portal.ops.demo import DEMO
 from release_portal.ops.demo_applications import write_agreement
+from tests.files import pdf
 from tests.services.applying import conditions, submit
 from tests.world import World
 
@@ -78,6 +80,29 @@ def test_duties_are_listed_and_handed_in(world: World, at: datetime) -> None:
     assert post(token(world, "eve"), path, said="x", expected_version=1).status_code == 404
     assert post(cleo, path, said="The report.", expected_version=1).json()["state"] == "handed_in"
     assert post(cleo, path, said="Again.", expected_version=2).status_code == 409
+
+
+def test_a_duty_is_handed_in_with_a_file_once_for_a_key(world: World, at: datetime) -> None:
+    pk, cleo = world.grants["cleo"].pk, token(world, "cleo")
+    with transaction.atomic():
+        one = add_duties(Grant.objects.get(pk=pk), (Term("Q06", "1"),), at=at)[0]
+    path = f"/api/grants/{pk}/duties/{one.pk}/hand_in/"
+
+    def send(client: Any, content: bytes = pdf(), version: str = "1", **more: str) -> Any:
+        file = SimpleUploadedFile("report.pdf", content, "application/pdf")
+        return client.post(path, {"file": file, "said": "The report.", "expected_version": version}, **more)
+
+    assert send(cleo, b"no pdf").json()["error"]["code"] == "file_not_taken"
+    assert send(cleo, version="one").status_code == 400
+    assert send(token(world, "eve")).status_code == 404
+    done, again = (send(cleo, HTTP_IDEMPOTENCY_KEY="one") for _ in range(2))
+    assert done.json() == again.json()
+    (file,) = done.json()["files"]
+    assert (done.json()["state"], file["name"], file["kind"]) == ("handed_in", "report.pdf", "pdf")
+    content = f"/api/grants/{pk}/duties/{one.pk}/files/{file['id']}/content/"
+    answer = cleo.get(content)
+    assert (answer.status_code, answer.content) == (200, pdf())
+    assert token(world, "eve").get(content).status_code == 404
 
 
 def test_a_close_out_is_reported(world: World) -> None:

@@ -21,7 +21,8 @@ from django.test import Client
 from django.urls import URLPattern
 
 from release_portal.access.attachments.services import attach_file
-from release_portal.access.models import AgreementDraft, Application, Attestation, Obligation, Seat
+from release_portal.access.models import AgreementDraft, Application, Attestation, DutyFile, Obligation, Seat
+from release_portal.access.obligations.files import hand_in_with
 from release_portal.access.programmes.programme_files import preset
 from release_portal.accounts.roles import SCOPES
 from release_portal.accounts.services import create_token
@@ -305,6 +306,20 @@ def _duty(world: World) -> Nest:
     )
     own = {"grant_id": world.grants["cleo"].pk, "pk": mine.pk, "name": "hand_in"}
     return Nest("cleo", own, {"pk": other.pk}, None, {"expected_version": 1, "said": "Done."})
+
+
+@nest("grant-duty-file", "api-grant-duty-file")
+def _duty_file(world: World) -> Nest:
+    kept, others = (_handed_in(world, name) for name in ("cleo", "eve"))
+    own = {"grant_id": world.grants["cleo"].pk, "pk": kept.obligation_id, "file_id": kept.pk}
+    return Nest("cleo", own, {"file_id": others.pk})
+
+
+def _handed_in(world: World, name: str) -> DutyFile:
+    """A file with a duty of somebody's grant."""
+    duty = Obligation.objects.create(grant=world.grants[name], code="Q06", what="x", created_at=world.at)
+    hand_in_with(world.actor(name), duty.pk, LETTER, said="Done.", expected_version=1, at=world.at)
+    return duty.files.get()
 
 
 @nest(

@@ -102,7 +102,7 @@ TABLE: dict[str, tuple[str, str]] = {
         f"303: {DUTY}; 403: cleo ivy hal kim jo ada; 401: anonymous; else 404",
     ),
     **dict.fromkeys(("grant-terms", "grant-closing", "grant-engagement"), (ABSENT, ABSENT)),  # no such command
-    "grant-duty": (ABSENT, ABSENT),
+    **dict.fromkeys(("grant-duty", "grant-duty-file"), (ABSENT, ABSENT)),
     "staff-grants": (FOR_STAFF, FOR_STAFF),
     "account": (SIGNED_IN, SIGNED_IN),
     "token-create": (TO_PAGE, "401: anonymous; else 400"),
@@ -192,7 +192,7 @@ TABLE: dict[str, tuple[str, str]] = {
     **dict.fromkeys(
         (
             "api-agreement-sign", "api-signature", "api-grant-terms", "api-grant-terms-answer", "api-grant-duties",
-            "api-grant-duty-hand-in", "api-grant-closing", "api-application-terms",
+            "api-grant-duty-hand-in", "api-grant-duty-file", "api-grant-closing", "api-application-terms",
         ),
         ("401", "401"),
     ),
@@ -292,7 +292,7 @@ def objects(world: World) -> dict[str, Any]:
         "report_id": "nobodys", "uidb36": "1", "key": "x", "criterion": "C07", "vote_id": 10**6, "waiver_id": 10**6,
         "comment_id": 10**6, "subject": "grant:nobodys:suspension:1", "token": "nobodys", "appeal_id": "nobodys",
         "seat_id": 10**6, "command": "announce", "attachment_id": "nobodys",
-        "kind": "referee", "attestation_id": "nobodys",
+        "kind": "referee", "attestation_id": "nobodys", "file_id": "nobodys",
     }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
 from django.urls import reverse
 
@@ -16,9 +17,11 @@ from release_portal.access.extra_terms import Term
 from release_portal.access.models import Application, Grant, Obligation, TermsOffer
 from release_portal.access.obligations.services import add_duties
 from release_portal.access.offers import offer_for_grant, terms_of
+from release_portal.accounts.looks import looks_at
 from release_portal.ops.demo import DEMO
 from release_portal.ops.demo_applications import write_agreement
 from release_portal.pages.forms.times import written
+from tests.files import pdf
 from tests.services.applying import submit
 from tests.world import SERVED, World
 
@@ -184,6 +187,32 @@ def test_T44_the_page_of_a_duty_officer_says_that_an_act_lies_inside_the_rules(
     assert "Reported." in inside.content.decode()
     assert send(client_of("olu"), "grant-command", [pk, "suspend"], **act, further="It leaked.").status_code == 303
     assert "It leaked." in page(client_of, world, "ivy")
+
+
+def test_a_file_is_handed_in_with_a_duty_and_downloaded_by_whoever_looks_at_it(
+    client_of: ClientOf, world: World, at: datetime
+) -> None:
+    one, pk, cleo = duty(world, at, 0), grant(world).pk, client_of("cleo")
+    form = cleo.get(reverse("grant", args=[pk])).content.decode()
+    assert 'enctype="multipart/form-data"' in form
+    send_in = reverse("grant-duty", args=[pk, one.pk, "hand_in"])
+    values = {"said": "The report.", "link": "", "expected_version": "1"}
+    wrong = SimpleUploadedFile("report.pdf", b"no pdf", "application/pdf")
+    refused = cleo.post(send_in, {**values, "file": wrong})
+    assert refused.status_code == 400
+    assert f'id="id_duty_{one.pk}_hand_in_file_error"' in refused.content.decode()
+    assert "The report." in refused.content.decode(), "what was written is kept"
+    good = SimpleUploadedFile("report.pdf", pdf(), "application/pdf")
+    assert cleo.post(send_in, {**values, "file": good}).status_code == 303
+    address = reverse("grant-duty-file", args=[pk, one.pk, one.files.get().pk])
+    assert address in client_of("ivy").get(reverse("grant", args=[pk])).content.decode()
+    answer = client_of("ivy").get(address)
+    assert (answer.status_code, answer.content) == (200, pdf())
+    assert answer["Content-Disposition"].startswith("attachment")
+    assert "sandbox" in answer["Content-Security-Policy"]
+    assert [look.by_name for look in looks_at(world.people["cleo"]).filter(what="file")] == ["ivy"]
+    assert client_of("finn").get(address).status_code == 404
+    assert client_of("anonymous").get(address).status_code == 401
 
 
 def test_rules_end_on_the_page(client_of: ClientOf, world: World, at: datetime) -> None:

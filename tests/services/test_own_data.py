@@ -30,6 +30,7 @@ WHERE = {
     "access.Application.decided_by": "record",  # the decision stands in the record, under the decider's name
     "access.Application.claimed_by": "record",  # it stands in the record who looked, and until when
     "access.Attachment.uploaded_by": "attachments",
+    "access.DutyFile.uploaded_by": "duty_files",
     "access.Application.assigned_to": "record",  # of whom it was expected stands in the record
     "access.ReviewVote.voter": "reviews",
     "access.Advice.by": "advice",

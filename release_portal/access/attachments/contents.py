@@ -37,6 +37,7 @@ PNG = FileKind("png", "PNG", "image/png", ("png",), ("image/png",))
 JPEG = FileKind("jpeg", "JPEG", "image/jpeg", ("jpg", "jpeg"), ("image/jpeg",))
 TEXT = FileKind("text", "plain text", "text/plain", ("txt",), ("text/plain",))
 KINDS: dict[str, FileKind] = {kind.slug: kind for kind in (PDF, PNG, JPEG, TEXT)}
+MEDIA_TYPES = tuple(kind.media_type for kind in KINDS.values())
 
 PNG_START = b"\x89PNG\r\n\x1a\n"
 # A browser that guesses looks this far for the beginning of a page.

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
@@ -15,13 +13,14 @@ from release_portal.access.applications import application_subject, locked_row
 from release_portal.access.attachments import rules, store
 from release_portal.access.attachments.lookups import file_decision
 from release_portal.access.attachments.rules import Upload
-from release_portal.access.models import Application, Attachment
+from release_portal.access.attachments.taking import check_upload, columns_of
+from release_portal.access.models import Application, Attachment, DutyFile, KeptFile
 from release_portal.appeals.lookups import appeal_against
 from release_portal.appeals.rules import ENDED
 from release_portal.audit.services import record
 from release_portal.core.actors import Actor
 from release_portal.core.decisions import Decision
-from release_portal.core.errors import InvalidInput, TooLarge, error_of
+from release_portal.core.errors import InvalidInput, error_of
 
 # A file without a row was left by a process that died between the two; a running upload is younger than this.
 LEFT_BEHIND = timedelta(hours=1)
@@ -46,12 +45,8 @@ def attach_file(actor: Actor, application_id: str, upload: Upload, *, at: dateti
     """
     _check_room(actor, Application.objects.select_related("size__standing").get(pk=application_id))
     _check_upload(upload, field_key)
-    stored_as = store.put(upload.data)
-    try:
+    with store.keeping(upload.data) as stored_as:
         return _keep(actor, application_id, upload, stored_as, field_key, at)
-    except BaseException:
-        store.discard(stored_as)
-        raise
 
 
 @transaction.atomic
@@ -65,11 +60,7 @@ def _keep(
         uploaded_by_id=actor.account_id,
         question=application.questions.filter(answered_at=None).first(),
         field_key=field_key,
-        name=rules.clean_name(upload.name),
-        kind=rules.kind_of(upload).slug,
-        size=len(upload.data),
-        sha256=hashlib.sha256(upload.data).hexdigest(),
-        stored_as=stored_as,
+        **columns_of(upload, stored_as),
         uploaded_at=at,
     )
     if application.state == SUBMITTED:  # whoever decides now on what they saw before is told to look again
@@ -87,11 +78,7 @@ def _check_room(actor: Actor, application: Application) -> None:
 def _check_upload(upload: Upload, field_key: str) -> None:
     if len(field_key) > rules.LONGEST_FIELD or not field_key.isprintable():
         raise InvalidInput("There is no such question.", field="field_key")
-    problem = rules.problem_with(upload, settings.ATTACHMENT_MAX_BYTES)
-    if len(upload.data) > settings.ATTACHMENT_MAX_BYTES:
-        raise TooLarge(problem, field="file", change="Make it smaller, or split it.")
-    if problem:
-        raise InvalidInput(problem, field="file", code="file_not_taken", rule="attachments: kinds")
+    check_upload(upload)
 
 
 @transaction.atomic
@@ -102,7 +89,7 @@ def detach_file(actor: Actor, application_id: str, attachment_id: str, *, at: da
     _remove(actor, application.attachments.filter(pk=attachment_id), at, why="removed by the applicant")
 
 
-def content_of(attachment: Attachment) -> bytes:
+def content_of(attachment: KeptFile) -> bytes:
     """Return the bytes of a file that was looked up for the actor."""
     return store.read(attachment.stored_as)
 
@@ -143,7 +130,11 @@ def _is_over(application: Application, at: datetime) -> bool:
 def sweep_left_behind(*, at: datetime) -> int:
     """Remove bytes to which no row belongs: an upload that failed after it was written."""
     names = store.names_before(at - LEFT_BEHIND)
-    known = set(Attachment.objects.filter(stored_as__in=names).values_list("stored_as", flat=True))
+    known = {
+        name
+        for kind in (Attachment, DutyFile)
+        for name in kind.objects.filter(stored_as__in=names).values_list("stored_as", flat=True)
+    }
     _discard_later([name for name in names if name not in known])
     return len(names) - len(known)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 from django.core.files.base import ContentFile
@@ -19,6 +21,17 @@ def storage() -> Storage:
 def put(data: bytes) -> str:
     """Seal bytes and write them under a new random name, which is returned."""
     return storage().save(secrets.token_hex(32), ContentFile(seal_bytes(data)))
+
+
+@contextmanager
+def keeping(data: bytes) -> Iterator[str]:
+    """Write bytes for as long as what is done with their name succeeds; else they are gone again."""
+    name = put(data)
+    try:
+        yield name
+    except BaseException:
+        discard(name)
+        raise
 
 
 def read(name: str) -> bytes:

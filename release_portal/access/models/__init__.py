@@ -2,7 +2,7 @@
 
 from release_portal.access.models.agreements import AgreementDraft, AgreementVersion, Signature
 from release_portal.access.models.applications import Application, new_application_id
-from release_portal.access.models.attachments import Attachment, new_attachment_id
+from release_portal.access.models.attachments import Attachment, DutyFile, KeptFile, new_attachment_id
 from release_portal.access.models.attestations import Attestation, new_attestation_id
 from release_portal.access.models.closings import CloseOut
 from release_portal.access.models.engagements import Engagement
@@ -23,6 +23,7 @@ __all__ = [
     "Application",
     "CloseOut",
     "Cohort",
+    "DutyFile",
     "EligibilityTrace",
     "Engagement",
     "Attachment",
@@ -30,6 +31,7 @@ __all__ = [
     "Grant",
     "GrantFunction",
     "GrantTerm",
+    "KeptFile",
     "Obligation",
     "ProgrammePublication",
     "ProgrammeVersion",

@@ -15,7 +15,11 @@ from release_portal.core.errors import NotFound
 
 def obligations_of(actor: Actor, grant_id: str) -> QuerySet[Obligation]:
     """Return the duties of one grant that the actor may see."""
-    return Obligation.objects.filter(grant=grant_for(actor, grant_id)).select_related("grant__holder")
+    return (
+        Obligation.objects.filter(grant=grant_for(actor, grant_id))
+        .select_related("grant__holder")
+        .prefetch_related("files")
+    )
 
 
 def obligation_of(actor: Actor, grant_id: str, obligation_id: int) -> Obligation:

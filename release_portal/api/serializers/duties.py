@@ -6,6 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from release_portal.access.attachments.contents import KINDS
 from release_portal.access.closing_rules import DISPOSALS
 from release_portal.access.closing_rules import LONGEST_TEXT as LONGEST_REPORT
 from release_portal.access.obligations.rules import LONGEST_LINK, LONGEST_TEXT, OBLIGATION
@@ -50,6 +51,17 @@ class AcceptTermsInput(VersionInput):
     digest = Text(min_length=1, max_length=64, help_text="Of the terms that you read.")
 
 
+class DutyFileFacts(serializers.Serializer[Any]):
+    """A file that was handed in with a duty."""
+
+    id = serializers.CharField()
+    name = serializers.CharField()
+    kind = serializers.ChoiceField(list(KINDS))
+    size = serializers.IntegerField(help_text="In bytes.")
+    sha256 = serializers.CharField()
+    uploaded_at = serializers.DateTimeField()
+
+
 class DutyFacts(serializers.Serializer[Any]):
     """A duty of a grant."""
 
@@ -61,6 +73,7 @@ class DutyFacts(serializers.Serializer[Any]):
     is_overdue = serializers.BooleanField()
     said = serializers.CharField(source="text", help_text="What was handed in.")
     link = serializers.CharField()
+    files = DutyFileFacts(many=True)
     note = serializers.CharField(help_text="What was missing when it was given back.")
     waived_until = serializers.DateTimeField(allow_null=True)
     version = serializers.IntegerField(help_text="Send it with each command.")
@@ -77,6 +90,15 @@ class HandInInput(VersionInput):
 
     said = Text(min_length=1, max_length=LONGEST_TEXT, help_text="The report, the findings, or your statement.")
     link = Text(max_length=LONGEST_LINK, required=False, allow_blank=True, help_text="Where more of it lies.")
+
+
+class HandInFileInput(Input):
+    """Hand a duty in with a file: the parts of multipart/form-data."""
+
+    file = serializers.FileField(help_text="PDF, PNG, JPEG or plain text; name, type and content must agree.")
+    said = Text(min_length=1, max_length=LONGEST_TEXT)
+    link = Text(max_length=LONGEST_LINK, required=False, allow_blank=True)
+    expected_version = serializers.IntegerField(min_value=1, max_value=MOST_VERSIONS, help_text="The duty's version.")
 
 
 class CloseOutInput(Input):

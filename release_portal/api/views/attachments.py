@@ -12,18 +12,17 @@ from rest_framework.response import Response
 
 from release_portal.access.application_lookups import own_application
 from release_portal.access.application_rules import WRITE_SCOPE
-from release_portal.access.attachments.contents import KINDS
+from release_portal.access.attachments.contents import MEDIA_TYPES
 from release_portal.access.attachments.lookups import attachments_of, readable_attachment
 from release_portal.access.attachments.rules import Upload
-from release_portal.access.attachments.services import attach_file, content_of, detach_file
+from release_portal.access.attachments.services import attach_file, detach_file
 from release_portal.access.models import Attachment
 from release_portal.api.base import TokenView
 from release_portal.api.documented import documented
 from release_portal.api.serializers.attachments import AttachmentFacts, AttachmentsFacts, Removed, UploadInput
-from release_portal.api.uploads import MEDIA_TYPE, digest_of, read_upload
+from release_portal.api.uploads import MEDIA_TYPE, digest_of, download_of, read_upload
 
 TAG = "applications"
-MEDIA_TYPES = tuple(kind.media_type for kind in KINDS.values())
 
 
 class FileView(TokenView):
@@ -84,11 +83,7 @@ class Content(FileView):
     @documented("download_attachment", OpenApiTypes.BINARY, tag=TAG, errors=(404,), media_types=MEDIA_TYPES)
     def get(self, request: Request, application_id: str, attachment_id: str) -> HttpResponse:
         """Return a file as it was sent, as a download."""
-        found = self.found(application_id, attachment_id)
-        response = HttpResponse(content_of(found), content_type=found.media_type)
-        response["Content-Disposition"] = "attachment"
-        response["X-Content-Type-Options"] = "nosniff"
-        return response
+        return download_of(self.found(application_id, attachment_id))
 
 
 class Removal(FileView):

@@ -5,19 +5,23 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from release_portal.access.activation import accept_terms
 from release_portal.access.application_lookups import own_application
 from release_portal.access.application_rules import WRITE_SCOPE
+from release_portal.access.attachments.contents import MEDIA_TYPES
+from release_portal.access.attachments.rules import Upload
 from release_portal.access.closing import report_closing
 from release_portal.access.extra_terms import OFFER_LASTS, Term
 from release_portal.access.lookups import grant_for
 from release_portal.access.models import Grant, Obligation, TermsOffer
+from release_portal.access.obligations.files import duty_file_of, hand_in_with
 from release_portal.access.obligations.lookups import obligation_of, obligations_of
 from release_portal.access.obligations.rules import is_overdue
-from release_portal.access.obligations.services import hand_in
 from release_portal.access.offers import answer_offer, every_term_of, waiting_offer
 from release_portal.api.base import TokenView
 from release_portal.api.documented import documented
@@ -29,10 +33,12 @@ from release_portal.api.serializers.duties import (
     DutyFacts,
     DutyListFacts,
     GrantTermsFacts,
+    HandInFileInput,
     HandInInput,
     OfferFacts,
     TermsAnswerInput,
 )
+from release_portal.api.uploads import MEDIA_TYPE, digest_of, download_of, read_upload
 from release_portal.core.errors import NotFound
 
 TAG = "grants"
@@ -104,14 +110,41 @@ class Duties(DutyView):
 class HandIn(DutyView):
     """Hand a duty in."""
 
-    @documented("hand_in", DutyFacts, tag=TAG, body=HandInInput, is_keyed=True, errors=(404,))
+    @documented(
+        "hand_in",
+        DutyFacts,
+        tag=TAG,
+        body={"application/json": HandInInput, MEDIA_TYPE: HandInFileInput},
+        is_keyed=True,
+        errors=(404,),
+    )
     def post(self, request: Request, grant_id: str, pk: int) -> Response:
-        """Hand in what is due; a grant that rested for it works again at once."""
-        return self.once(lambda _key: self._hand_in(grant_id, pk, self.sent(HandInInput)))
+        """Hand in what is due, with a file as multipart/form-data; a grant that rested for it works again at once."""
+        if request._request.content_type != MEDIA_TYPE:
+            return self.once(lambda _key: self._hand_in(grant_id, pk, self.sent(HandInInput)))
+        upload, more = read_upload(request._request, "said", "link", "expected_version")
+        return self.once(
+            lambda _key: self._hand_in(grant_id, pk, self._read(more), upload), digest=digest_of(upload, more)
+        )
 
-    def _hand_in(self, grant_id: str, pk: int, values: dict[str, Any]) -> Response:
-        done = hand_in(self.actor, obligation_of(self.actor, grant_id, pk).pk, at=self.at, **values)
+    def _read(self, more: dict[str, str]) -> dict[str, Any]:
+        """Parts are text, also where JSON has a number."""
+        version = more["expected_version"]
+        number = int(version) if version.isascii() and version.isdecimal() and len(version) < 10 else version
+        return self.checked(HandInInput, {**more, "expected_version": number})
+
+    def _hand_in(self, grant_id: str, pk: int, values: dict[str, Any], upload: Upload | None = None) -> Response:
+        done = hand_in_with(self.actor, obligation_of(self.actor, grant_id, pk).pk, upload, at=self.at, **values)
         return Response(_duty(done, self.at))
+
+
+class DutyFileContent(DutyView):
+    """The bytes of a file that was handed in."""
+
+    @documented("download_duty_file", OpenApiTypes.BINARY, tag=TAG, errors=(404,), media_types=MEDIA_TYPES)
+    def get(self, request: Request, grant_id: str, pk: int, file_id: str) -> HttpResponse:
+        """Return a file as it was sent, as a download."""
+        return download_of(duty_file_of(obligation_of(self.actor, grant_id, pk), file_id))
 
 
 class CloseOuts(DutyView):
@@ -150,5 +183,5 @@ def _term(term: Term) -> dict[str, str]:
 
 def _duty(duty: Obligation, at: datetime) -> dict[str, Any]:
     plain = ("id", "code", "what", "due_at", "state", "text", "link", "note", "waived_until", "version")
-    stored = {name: getattr(duty, name) for name in plain}
+    stored = {name: getattr(duty, name) for name in plain} | {"files": duty.files.all()}
     return dict(DutyFacts(stored | {"is_overdue": is_overdue(duty.facts(), at)}).data)

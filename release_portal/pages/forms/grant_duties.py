@@ -16,6 +16,7 @@ from release_portal.access.extra_terms import Term
 from release_portal.access.modifiers import MODIFIERS
 from release_portal.core.errors import InvalidInput
 from release_portal.misuse.categories import CATEGORIES
+from release_portal.pages.forms.attachments import file_field, say_what_is_taken
 from release_portal.pages.forms.base import ServiceForm, version_field
 from release_portal.pages.forms.grants import SuspendForm
 from release_portal.pages.forms.times import moment_field, moment_of
@@ -95,7 +96,12 @@ class HandInForm(ServiceForm):
         label=_("Where does more of it lie?"), help_text=_("An address, https://…"), required=False,
         widget=forms.TextInput(attrs={"inputmode": "url", "autocomplete": "off"}),
     )  # fmt: skip
+    file = file_field(_("A file with it"), required=False)
     expected_version = version_field()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        say_what_is_taken(self)
 
 
 class AcceptDutyForm(ServiceForm):

@@ -6,14 +6,13 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
 from release_portal.access.application_lookups import own_application
 from release_portal.access.application_rules import DRAFT
-from release_portal.access.attachments.lookups import OpenedFile, readable_attachment
-from release_portal.access.attachments.services import attach_file, content_of, detach_file
+from release_portal.access.attachments.lookups import readable_attachment
+from release_portal.access.attachments.services import attach_file, detach_file
 from release_portal.access.models import Application
 from release_portal.accounts.looks import note_look
 from release_portal.core.clock import now
@@ -21,11 +20,8 @@ from release_portal.core.declare import signed_in
 from release_portal.core.errors import PortalError
 from release_portal.core.http import PortalRequest
 from release_portal.pages import showing
-from release_portal.pages.attaching import attach_decision, files_shown
+from release_portal.pages.attaching import attach_decision, download, files_shown
 from release_portal.pages.forms.attachments import AttachForm
-
-# What is opened in place all the same runs nothing, loads nothing and is on no origin of ours.
-SANDBOX = "sandbox; default-src 'none'"
 
 
 @signed_in
@@ -50,7 +46,7 @@ def attachment(request: PortalRequest, application_id: str, attachment_id: str) 
     """One file, for its applicant and for those who may review the application."""
     opened = readable_attachment(request.actor, application_id, attachment_id)
     note_look(request.actor, opened.application.applicant, "file", f"file:{opened.attachment.pk}", at=now())
-    return download(opened)
+    return download(opened.attachment)
 
 
 @signed_in
@@ -62,18 +58,6 @@ def remove(request: PortalRequest, application_id: str, attachment_id: str) -> H
         detach_file(request.actor, shown.pk, found.pk, at=now())
         messages.success(request, _("%(name)s is removed.") % {"name": found.name})
     return showing.see_other(reverse("attachments", args=[shown.pk]))
-
-
-def download(opened: OpenedFile) -> HttpResponse:
-    """Return a file as something to save, never as something to show."""
-    found = opened.attachment
-    response = HttpResponse(content_of(found), content_type=found.media_type)
-    response["Content-Disposition"] = content_disposition_header(True, found.name) or "attachment"
-    response["X-Content-Type-Options"] = "nosniff"
-    response["Content-Security-Policy"] = SANDBOX
-    response["Cross-Origin-Resource-Policy"] = "same-origin"
-    response["Cache-Control"] = "no-store"
-    return response
 
 
 def _page_of(shown: Application) -> str:

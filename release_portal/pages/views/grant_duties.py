@@ -9,20 +9,25 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
 
 from release_portal.access.closing import close_grant, report_closing
 from release_portal.access.engagements import agree_to_engagement, end_engagement, write_engagement
 from release_portal.access.lookups import grant_for
 from release_portal.access.models import Grant
+from release_portal.access.obligations.files import duty_file_of, hand_in_with
 from release_portal.access.obligations.lookups import obligation_of
-from release_portal.access.obligations.services import accept_duty, give_back_duty, hand_in, waive_duty
+from release_portal.access.obligations.services import accept_duty, give_back_duty, waive_duty
 from release_portal.access.offers import answer_offer, offer_for_grant
+from release_portal.accounts.looks import note_look
 from release_portal.core.clock import now
 from release_portal.core.declare import signed_in
 from release_portal.core.errors import NotFound, PortalError
 from release_portal.core.http import PortalRequest
 from release_portal.pages import showing
+from release_portal.pages.attaching import download
 from release_portal.pages.forms import grant_duties as forms
+from release_portal.pages.forms.attachments import upload_of
 from release_portal.pages.forms.base import ServiceForm
 from release_portal.pages.grant_duties import CLOSING, DUTY, ENGAGEMENT, TERMS, key_of, new_form, sizes_of
 from release_portal.pages.views.grants import grant_page
@@ -54,7 +59,8 @@ def obligation(request: PortalRequest, grant_id: str, pk: int, name: str) -> Htt
     def act(form: Any) -> str:
         given: dict[str, Any] = {"expected_version": form.version(), "at": at}
         if name == "hand_in":
-            hand_in(request.actor, duty.pk, said=form.text("said"), link=form.text("link"), **given)
+            said = {"said": form.text("said"), "link": form.text("link")}
+            hand_in_with(request.actor, duty.pk, upload_of(form), **said, **given)
         elif name == "accept":
             accept_duty(request.actor, duty.pk, **given)
         elif name == "give_back":
@@ -72,6 +78,16 @@ def obligation(request: PortalRequest, grant_id: str, pk: int, name: str) -> Htt
         return obligation_of(request.actor, grant_id, pk).version
 
     return _command(request, duty.grant, _kind(DUTY, name), key_of("duty", name, duty.pk), act, version)
+
+
+@signed_in
+@never_cache
+def duty_file(request: PortalRequest, grant_id: str, pk: int, file_id: str) -> HttpResponse:
+    """One file that was handed in with a duty, as a download."""
+    duty = obligation_of(request.actor, grant_id, pk)
+    found = duty_file_of(duty, file_id)
+    note_look(request.actor, duty.grant.holder, "file", f"file:{found.pk}", at=now())
+    return download(found)
 
 
 @signed_in
@@ -136,7 +152,7 @@ def _command(
     address = reverse("grant", args=[shown.pk])
     if request.method != "POST":
         return showing.see_other(address)
-    form = new_form(kind, key, request.POST, **more)
+    form = new_form(kind, key, request.POST, files=request.FILES, **more)
     try:
         done = act(form)
     except PortalError as error:
