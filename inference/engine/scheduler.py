@@ -8,7 +8,7 @@ from inference.contract import Priority
 from inference.engine.request import Request, Sequence, State
 from inference.engine.shares import FairQueue
 
-PART_OF_BATCH = 8  # while batch work waits, one of eight admissions is its own
+PART_OF_BATCH = 8  # while batch work waits or yields, one of eight admissions is its turn
 
 
 class QueueFullError(Exception):
@@ -62,16 +62,17 @@ class Scheduler:
 
     Budget. What a sequence takes of a step (a chunk of its prompt, then one token) and of the cache (its prompt and
     all that it may write, reserved when it is admitted) never grows after its admission. So what has been admitted
-    fits in every later step, nothing runs out of cache halfway, and no other check is needed.
+    goes on in every later step, and nothing runs out of cache halfway.
 
     Order. Interactive before batch, and within a priority as FairQueue says. The next one is never overtaken when it
-    does not fit: room comes, since everything that runs ends. While batch work waits, one of eight admissions is its
-    own; what is admitted so is kept to its end, and an eighth of the slots (at least one) at most is kept so.
+    does not fit: room comes, since everything that runs ends. One of eight admissions is the turn of batch work: what
+    yields of it is kept to its end from then on, else what waits is admitted and kept; an eighth of the slots (at
+    least one) at most is kept so. Whatever interactive work passes brings the next turn nearer: nothing waits for ever.
 
-    Preemption. Only of batch work that is not kept, only for interactive work that lacks a slot or cache, the youngest
-    first; with reservations no other need can arise. It loses its cache and keeps its output: once admitted again,
-    prompt and output are prefilled, the prompt cut as before. Each admission that passes waiting batch work brings
-    the next turn of batch work nearer, so nothing is preempted for ever.
+    Yielding. For interactive work that lacks a slot or cache the youngest batch work that is not kept is preempted;
+    with reservations no other need can arise. It loses its cache and keeps its output: once admitted again, prompt and
+    output are prefilled, the prompt cut as before. For the tokens of a step nobody is preempted: prompts of batch work
+    pause instead.
 
     Args:
         max_running: sequences that may hold a slot at once.
@@ -102,7 +103,7 @@ class Scheduler:
         self._queues = {priority: FairQueue() for priority in Priority}
         self._running: dict[Sequence, None] = {}  # oldest first
         self._kept: set[Sequence] = set()  # batch work that is not preempted
-        self._passed = 0  # admissions of interactive work since batch work, which waited, last had its turn
+        self._passed = 0  # admissions of interactive work since batch work, which waited or could yield, had its turn
         self.cache_used = 0  # tokens of cache that are reserved
 
     @property
@@ -134,15 +135,16 @@ class Scheduler:
 
     def schedule(self) -> Plan:
         """Plan one step; what is planned counts as done, since a step that fails ends its requests anyway."""
+        self._keep_oldest()
         preempted = self._admit()
         decode = tuple(sequence for sequence in self._running if sequence.is_prefilled)
-        chunks = tuple(self._next_chunk(sequence) for sequence in self._running if not sequence.is_prefilled)
+        chunks = self._chunks(self.room.tokens - len(decode))
         for chunk in chunks:
             chunk.sequence.prefilled = chunk.stop
             self._count(chunk.sequence, chunk.stop)
         for sequence in decode:
             self._count(sequence, sequence.position + 1)
-        return Plan(chunks, decode, tuple(preempted))
+        return Plan(tuple(chunks), decode, tuple(preempted))
 
     def retire(self, sequence: Sequence) -> None:
         """Free the slot of a finished sequence."""
@@ -184,23 +186,30 @@ class Scheduler:
             return batch.peek()
         return interactive.peek()
 
+    def _keep_oldest(self) -> None:
+        """Let batch work have its turn by keeping what runs of it already."""
+        oldest = next(filter(self._yields, self._running), None)
+        if oldest is not None and self._is_turn_of_batch():
+            self._passed = 0
+            self._kept.add(oldest)
+
     def _is_turn_of_batch(self) -> bool:
         return self._passed >= PART_OF_BATCH - 1 and len(self._kept) < max(1, self.room.slots // PART_OF_BATCH)
 
     def _victims_for(self, sequence: Sequence) -> list[Sequence] | None:
         """The youngest that must go so that a sequence fits; None when it does not fit even so."""
-        need, free, victims = self._need(sequence), self._free(), []
+        need, free, victims = self._need(sequence), self._free(is_for_batch=_is_batch(sequence)), []
         for victim in reversed(self._running):
-            if free.holds(need):
+            if free.holds(need) or _is_batch(sequence):
                 break
-            if _may_go(victim, sequence) and victim not in self._kept:
-                free += self._taken(victim)
+            if self._yields(victim):
+                free += Room(1, victim.reserve, 0)
                 victims.append(victim)
         return victims if free.holds(need) else None
 
     def _start(self, sequence: Sequence) -> None:
         if not _is_batch(sequence):
-            self._passed += bool(self._queues[Priority.BATCH])
+            self._passed += bool(self._queues[Priority.BATCH]) or any(map(self._yields, self._running))
         elif self._is_turn_of_batch():
             self._passed = 0
             self._kept.add(sequence)
@@ -221,18 +230,34 @@ class Scheduler:
 
     # --- what a sequence takes ---
 
-    def _free(self) -> Room:
-        tokens = sum(self._taken(sequence).tokens for sequence in self._running)
-        return Room(self.room.slots - len(self._running), self.room.cache - self.cache_used, self.room.tokens - tokens)
+    def _yields(self, sequence: Sequence) -> bool:
+        """Whether a running sequence gives way to interactive work."""
+        return _is_batch(sequence) and sequence not in self._kept
+
+    def _free(self, *, is_for_batch: bool) -> Room:
+        """What is left; a prompt that may pause takes no more than the token that it will be."""
+        pausing = 0 if is_for_batch else sum(map(self._yields, self._running))
+        going_on = [each for each in self._running if is_for_batch or not self._yields(each)]
+        tokens = self.room.tokens - pausing - sum(map(self._tokens_of, going_on))
+        return Room(self.room.slots - len(self._running), self.room.cache - self.cache_used, tokens)
 
     def _need(self, sequence: Sequence) -> Room:
         """What a waiting sequence takes once it runs."""
         return Room(1, sequence.reserve, min(self.prefill_tokens, sequence.length))
 
-    def _taken(self, sequence: Sequence) -> Room:
-        """What a running sequence takes now: the longest chunk that may still come, then a token at a time."""
-        left = sequence.to_prefill - sequence.prefilled
-        return Room(1, sequence.reserve, max(1, min(self.prefill_tokens, left)))
+    def _tokens_of(self, sequence: Sequence) -> int:
+        """What a running sequence takes of a step: the longest chunk that may still come, then a token at a time."""
+        return max(1, min(self.prefill_tokens, sequence.to_prefill - sequence.prefilled))
+
+    def _chunks(self, left: int) -> list[Chunk]:
+        """The next chunk of every prompt for which tokens are left; those that may pause come last."""
+        chunks = []
+        unfinished = [sequence for sequence in self._running if not sequence.is_prefilled]
+        for chunk in map(self._next_chunk, sorted(unfinished, key=self._yields)):
+            if chunk.stop - chunk.start <= left:
+                left -= chunk.stop - chunk.start
+                chunks.append(chunk)
+        return chunks
 
     def _next_chunk(self, sequence: Sequence) -> Chunk:
         """The next chunk: cut at the prompt's end as well, so that a prompt is cut the same when it is read again."""
@@ -251,7 +276,3 @@ class Scheduler:
 
 def _is_batch(sequence: Sequence) -> bool:
     return sequence.request.order.priority is Priority.BATCH
-
-
-def _may_go(victim: Sequence, newcomer: Sequence) -> bool:
-    return _is_batch(victim) and not _is_batch(newcomer)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import cycle
+
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -416,6 +418,71 @@ def test_a_step_that_preempts_admits_no_batch_work():
     assert [each.request.job_id for each in scheduler.running] == ["i"]
     computer.step()
     assert [each.request.job_id for each in scheduler.running] == ["i", "small"]
+
+
+def test_a_prompt_of_batch_work_pauses_for_interactive_work_and_goes_on_afterwards():
+    scheduler = Scheduler(4, 8, step_tokens=12)
+    computer = Computer(scheduler)
+    batch, urgent = make_request("b", "a" * 40, max_tokens=2, priority=BATCH), make_request("i", "a" * 16, max_tokens=2)
+    scheduler.add(batch)
+    computer.step()
+    scheduler.add(urgent)
+    read = []
+    for _ in range(4):
+        computer.step()
+        read.append((urgent.samples[0].prefilled, batch.samples[0].prefilled))
+    assert read == [(8, 8), (16, 8), (16, 16), (16, 24)]
+    assert computer.cuts[batch.samples[0]] == [[8, 16, 24]]
+
+
+def test_a_prompt_does_not_pause_for_ever():
+    """Every step has an urgent prompt that leaves no room for a chunk; what pauses holds a slot and does not wait."""
+    scheduler = Scheduler(4, 8, step_tokens=12)
+    computer = Computer(scheduler)
+    batch = make_request("b", "a" * 40, max_tokens=1, priority=BATCH)
+    scheduler.add(batch)
+    computer.step()
+    for at in range(2 * PART_OF_BATCH):
+        scheduler.add(make_request(f"i{at}", "a" * 8, max_tokens=1))
+        computer.step()
+    assert batch.outcome is FinishReason.LENGTH
+
+
+def test_nobody_is_preempted_for_the_tokens_of_a_step():
+    scheduler = Scheduler(8, 8, step_tokens=12)
+    computer = Computer(scheduler)
+    for at in range(5):
+        scheduler.add(make_request(f"b{at}", "a", max_tokens=20, priority=BATCH))
+    computer.step()
+    for at in range(2):
+        scheduler.add(make_request(f"i{at}", "a" * 6))
+    computer.step()
+    assert [each.request.job_id for each in scheduler.running] == ["b0", "b1", "b2", "b3", "b4", "i0"]
+    computer.step()
+    assert [each.request.job_id for each in scheduler.running][-2:] == ["i0", "i1"]
+
+
+@given(
+    arrivals=st.lists(st.tuples(st.integers(1, 30), st.integers(1, 6), st.integers(0, 3)), min_size=1, max_size=8),
+    batch=st.lists(st.tuples(st.integers(1, 40), st.integers(1, 10)), min_size=1, max_size=3),
+    slots=st.integers(1, 9),
+)
+def test_batch_work_ends_whatever_interactive_work_comes_without_end(arrivals, batch, slots):
+    """Fails when batch work has no turn, and when its turn keeps nothing."""
+    scheduler = Scheduler(slots, CHUNK, 30, cache_tokens=CACHE, step_tokens=TOKENS + slots)
+    computer, waiting = Computer(scheduler), []
+    for length, tokens in batch:
+        waiting.append(make_request("b", "a" * length, max_tokens=tokens, priority=BATCH))
+        scheduler.add(waiting[-1])
+    for at, (length, tokens, pause) in enumerate(cycle(arrivals)):
+        if scheduler.counts[1] < 20:
+            scheduler.add(make_request(f"i{at}", "a" * length, max_tokens=tokens, share=f"s{at}"))
+        for _ in range(1 + pause):
+            if any(scheduler.counts):
+                computer.step()
+        if all(request.outcome for request in waiting):
+            break
+        assert computer.steps < 1_000
 
 
 def test_batch_work_preempts_nothing_and_interactive_work_not_its_like():
