@@ -178,6 +178,7 @@ class WorkerState:
     prompt_tokens: int = 0  # of requests that published something since the worker began
     first_token_median: float | None = None  # seconds from arrival in the worker, over the last minute; None: none came
     first_token_p95: float | None = None
+    precision: str = "float32"  # of weights and cache; seeds are a promise in float32 alone
 
 
 # Sets the finish reason once; only the call that set it writes the end entry and the outcome. Worker and settlement run

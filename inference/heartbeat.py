@@ -27,11 +27,14 @@ class Heartbeat:
         device: torch device, for those who look.
     """
 
-    def __init__(self, engine: Engine, stream: RedisStream, worker_id: str, device: str) -> None:
+    def __init__(
+        self, engine: Engine, stream: RedisStream, worker_id: str, device: str, precision: str = "float32"
+    ) -> None:
         self._engine = engine
         self._stream = stream
         self._worker_id = worker_id
         self._device = device
+        self._precision = precision
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
@@ -62,6 +65,7 @@ class Heartbeat:
         return WorkerState(
             worker_id=self._worker_id,
             device=self._device,
+            precision=self._precision,
             running=running,
             waiting=waiting,
             loaded=self._engine.loaded,

@@ -74,7 +74,7 @@ def start(**_: Any) -> None:
     stream = RedisStream(connect(settings.redis_url), worker_id)
     engine = Engine(shelf, stream)
     engine.start()
-    heartbeat = Heartbeat(engine, stream, worker_id, device)
+    heartbeat = Heartbeat(engine, stream, worker_id, device, settings.dtype)
     heartbeat.start()
     tasks.install(tasks.Runtime(engine, stream, settings.keys))
     _running[:] = [Running(engine, heartbeat)]

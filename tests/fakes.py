@@ -43,9 +43,9 @@ def pretend_service(client: redis.Redis) -> None:
     announce_worker(client)
 
 
-def announce_worker(client: redis.Redis, worker: str = WORKER) -> None:
+def announce_worker(client: redis.Redis, worker: str = WORKER, precision: str = "float32") -> None:
     """Leave a heartbeat."""
-    state = WorkerState(worker, "cpu", 0, 0, (), 0, 0.0)
+    state = WorkerState(worker, "cpu", 0, 0, (), 0, 0.0, precision=precision)
     client.sadd(WORKERS_KEY, worker)
     client.set(worker_key(worker), json.dumps(asdict(state)))
 

@@ -18,6 +18,7 @@ from release_portal.jobs.models import Job
 # After how long it is worth asking again when too much waits: about what a full worker needs for its front row.
 OVERLOAD_WAIT = timedelta(seconds=10)
 MOST_WAITING = 256
+PRECISIONS = {"float32": "fp32", "bfloat16": "bf16"}
 ROOM_RULE = "workers: bounded queue"
 
 
@@ -28,6 +29,23 @@ def live_workers(client: redis.Redis) -> list[dict[str, Any]]:
         return []
     beats = client.mget([worker_key(worker_id) for worker_id in ids])
     return [json.loads(beat) for beat in beats if beat]
+
+
+def precision_of(workers: Sequence[Mapping[str, Any]]) -> str:
+    """Return in which numbers the workers compute: fp32, bf16, or mixed where nobody can know which one answers.
+
+    Seeds are a promise in fp32 alone.
+    """
+    found = {one.get("precision") or "float32" for one in workers}
+    return PRECISIONS.get(found.pop(), "mixed") if len(found) == 1 else "mixed"
+
+
+def precision_now() -> str:
+    """Return in which numbers the workers compute that live now; mixed where none can be asked."""
+    try:
+        return precision_of(live_workers(redis_client()))
+    except redis.RedisError:
+        return "mixed"
 
 
 def require_service(*, at: datetime) -> None:

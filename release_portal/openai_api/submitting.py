@@ -14,6 +14,7 @@ from release_portal.core.clock import now
 from release_portal.core.errors import NotFound, PortalError, TooMuch
 from release_portal.generation.services import generate_each
 from release_portal.jobs.models import Job
+from release_portal.jobs.workers import precision_now
 from release_portal.openai_api.errors import Limited, no_model
 from release_portal.openai_api.limits import rate_headers, refused_headers
 from release_portal.openai_api.parameters import Call, Prompt
@@ -72,6 +73,6 @@ def _facts(jobs: Sequence[Job]) -> dict[str, Any]:
         "card_version": first.card_version,
         "seed": first.settings.seed,
         "permalink": settings.PUBLIC_URL + reverse("generation", args=[first.pk]),
-        # What a seed is a promise for: these weights, in fp32.
-        "system_fingerprint": f"fp32-{first.weights_digest[:12]}",
+        # What a seed is a promise for: these weights, and only where it begins with fp32.
+        "system_fingerprint": f"{precision_now()}-{first.weights_digest[:12]}",
     }

@@ -99,7 +99,7 @@ async def _answer(actor: Actor, call: Call, *, prompt: str | None = None) -> Htt
     """Submit a call and answer it; with a prompt that a chat template wrote it is a chat."""
     submission = Submission(call, call.prompts if prompt is None else (prompt,), is_chat=prompt is not None)
     jobs, headers = await sync_to_async(submit)(actor, submission)
-    answer = Answer(jobs, call, shape_of(jobs, submission))
+    answer = Answer(jobs, call, await sync_to_async(shape_of)(jobs, submission))
     if call.is_stream:
         response: HttpResponseBase = StreamingHttpResponse(answer.stream(), content_type="text/event-stream")
         response["Cache-Control"] = "no-cache"

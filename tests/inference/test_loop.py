@@ -435,12 +435,13 @@ class FakePulse:
 
 def test_a_heartbeat_speaks_for_a_living_engine_and_is_silent_for_a_dead_one(bench):
     pulse = FakePulse()
-    heartbeat = Heartbeat(bench.engine, pulse, "worker-1", "cpu")
+    heartbeat = Heartbeat(bench.engine, pulse, "worker-1", "cpu", "bfloat16")
     bench.engine.start()
     bench.wait(bench.submit("a"))
     heartbeat.beat()
     (state,) = pulse.states
     assert (state.tokens, state.prompt_tokens, state.step) == (8, 3, 8)
+    assert state.precision == "bfloat16"
     assert (state.max_running, state.max_waiting, state.max_waiting_of_share) == (4, 100, 100)
     assert (state.cache_used, state.cache_total) == (0, 1000)
     assert state.first_token_median == state.first_token_p95 > 0

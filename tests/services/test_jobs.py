@@ -319,6 +319,28 @@ def test_every_worker_adds_room_and_its_own_word_counts(at: datetime) -> None:
         assert (bool(refused), refused.retry_at) == (False, at + workers.OVERLOAD_WAIT)
 
 
+@pytest.mark.parametrize(
+    ("precisions", "said"),
+    [
+        (["float32"], "fp32"),
+        ([None], "fp32"),  # a worker that says nothing is one that knew no other
+        (["bfloat16", "bfloat16"], "bf16"),
+        (["float32", "bfloat16"], "mixed"),
+        ([], "mixed"),
+    ],
+)
+def test_the_promise_of_seeds_is_given_only_where_every_worker_computes_in_fp32(
+    precisions: list[str | None], said: str
+) -> None:
+    assert workers.precision_of([{"precision": each} if each else {} for each in precisions]) == said
+
+
+def test_a_heartbeat_tells_the_precision_that_a_worker_computes_in(world: World, service: redis.Redis) -> None:
+    assert workers.precision_now() == "fp32"
+    fakes.announce_worker(service, precision="bfloat16")
+    assert workers.precision_now() == "bf16"
+
+
 # --- No service -----------------------------------------------------------------------------------------------------
 
 
