@@ -13,7 +13,7 @@ from release_portal.pages.forms.base import ServiceForm
 from release_portal.pages.forms.playground import NUMBERS, number_field, offer_purposes, values_of
 from release_portal.registry.models import ModelSize
 
-SIDES = ("a", "b")
+SIDES = {"a": _("Left"), "b": _("Right")}
 
 
 class SharedForm(ServiceForm):
@@ -46,6 +46,11 @@ class SideForm(ServiceForm):
     def __init__(self, *args: Any, sizes: Iterable[ModelSize], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.set_choices("size", [(size.slug, size.name) for size in sizes])
+
+    @property
+    def place(self) -> Any:
+        """Where it stands, in a word."""
+        return SIDES[str(self.prefix)]
 
     @property
     def numbers(self) -> list[forms.BoundField]:

@@ -93,20 +93,22 @@ def _page(
         "shared": shared,
         "sides": sides,
         "offers_any": bool(sides[0].fields["size"].choices),  # type: ignore[attr-defined]
-        "shown": [_shown(request, job) for job in jobs],
+        "shown": [_shown(request, place, job) for place, job in zip(SIDES.values(), jobs, strict=False)],
         "differences": _differences(jobs),
         "permalink": request.build_absolute_uri(_address(jobs)) if len(jobs) == len(SIDES) else "",
     }
     return render(request, "generations/compare.html", context, status=status)
 
 
-def _shown(request: PortalRequest, job: Job) -> dict[str, Any]:
-    return {"job": job, "stream": stream_of(job), **outcome_of(request.actor, job)}
+def _shown(request: PortalRequest, place: Any, job: Job) -> dict[str, Any]:
+    return {"place": place, "job": job, "stream": stream_of(job), **outcome_of(request.actor, job)}
 
 
-def _differences(jobs: Sequence[Job]) -> list[tuple[str, list[Any]]]:
-    """Return the settings in which the two differ; an empty list says that they have the same."""
-    values = [{name: getattr(job.settings, name) for name in NUMBERS} for job in jobs]
-    return [
-        (str(LABELS[name]), [one[name] for one in values]) for name in NUMBERS if len({one[name] for one in values}) > 1
-    ]
+def _differences(jobs: Sequence[Job]) -> list[tuple[str, list[tuple[Any, Any]]]]:
+    """Return the settings in which the two differ, by place; an empty list says that they have the same."""
+    found = []
+    for name in NUMBERS:
+        values = [getattr(job.settings, name) for job in jobs]
+        if len(set(values)) > 1:
+            found.append((str(LABELS[name]), list(zip(SIDES.values(), values, strict=False))))
+    return found

@@ -12,6 +12,7 @@ from release_portal.core.clock import now
 from release_portal.core.declare import roles
 from release_portal.core.http import PortalRequest
 from release_portal.jobs.service_state import ServiceState, service_state
+from release_portal.pages.words import FINISHES
 
 
 @roles("operator")
@@ -35,5 +36,5 @@ def _span(seconds: float | None) -> str:
     return "–" if seconds is None else f"{seconds:.2f} s"
 
 
-def _ended(state: ServiceState) -> list[tuple[str, int]]:
-    return [(reason.replace("_", " "), count) for reason, count in state.ended]
+def _ended(state: ServiceState) -> list[tuple[Any, int]]:
+    return [(FINISHES.get(reason, reason.replace("_", " ")), count) for reason, count in state.ended]
