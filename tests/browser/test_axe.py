@@ -114,6 +114,7 @@ PAGES: dict[str, tuple[str, str]] = {
 }
 # Addresses that are no page: forms' targets, fragments, streams, files, machines' interfaces.
 NO_PAGE = {
+    "metrics",
     "healthz", "readyz", "style-guide", "generation-again", "generation-stream", "generation-stop", "generation-facts",
     "grant-command", "token-create", "token-revoke", "audit-verify", "own-data-export", "card-preview", "card-raw",
     "application-command", "review-command", "notice-read", "notices-read", "mail-again", "hold-command",
