@@ -125,8 +125,8 @@ NO_PAGE = {
     "freeze-lift", "duty-remove", "appeal-answer", "appeal-command",
     "attestation-command", "account-keep", "agreement-draft-command", "agreement-retire", "agreement-sign",
     "agreement-withdraw", "application-seat-command", "application-team-command", "attachment", "attachment-remove",
-    "attachments", "grant-closing", "grant-duty", "grant-engagement", "grant-seat-command", "grant-team-command",
-    "grant-terms", "review-batch", "seat-leave", "size-retirement",
+    "attachments", "grant-closing", "grant-duty", "grant-duty-file", "grant-engagement", "grant-seat-command",
+    "grant-team-command", "grant-terms", "review-batch", "seat-leave", "size-retirement",
 }  # fmt: skip
 ERRORS = {
     "401": ("", "/home/"),
