@@ -25,7 +25,9 @@ def measure(folder: Path, store: Path, rounds: int) -> tuple[float, Spread]:
     """
     runtime.prepare()
     digest = _stored(folder, store)
-    shelf = Shelf(StoreLoader(WeightsStore(store)), lambda: Scheduler(64, 256), budget=sys.maxsize)
+    shelf = Shelf(
+        StoreLoader(WeightsStore(store)), lambda cache: Scheduler(64, 256, cache_tokens=cache), budget=sys.maxsize
+    )
     seconds = [_once(shelf, digest) for _ in range(rounds + 1)]
     return seconds[0], Spread.of(seconds[1:])
 

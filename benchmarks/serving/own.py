@@ -51,7 +51,7 @@ class Engine:
         runtime.prepare()
         self._outlet = Outlet()
         loader = FolderLoader(Path(folder), partial(SlotBackend, dtype=self.dtype))
-        shelf = Shelf(loader, lambda: Scheduler(64, 256), budget=sys.maxsize)
+        shelf = Shelf(loader, lambda cache: Scheduler(64, 256, cache_tokens=cache), budget=sys.maxsize)
         self._engine = loop.Engine(shelf, self._outlet)
         shelf.borrow("").backend.end_ids = frozenset()  # type: ignore[misc]  # an end of text ends nothing here
         self._engine.start()

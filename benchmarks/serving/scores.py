@@ -52,7 +52,9 @@ def measure(folder: Path, asks: Sequence[Ask], rounds: int) -> tuple[Spread, Spr
     """
     runtime.prepare()
     results = Results()
-    shelf = Shelf(FolderLoader(folder, SlotBackend), lambda: Scheduler(64, 256), budget=sys.maxsize)
+    shelf = Shelf(
+        FolderLoader(folder, SlotBackend), lambda cache: Scheduler(64, 256, cache_tokens=cache), budget=sys.maxsize
+    )
     engine = loop.Engine(shelf, results)
     shelf.borrow("")
     engine.start()

@@ -31,7 +31,7 @@ from tests.world import World
 # What an address names in public: everybody finds it or nobody does, or it is no object at all.
 PUBLIC = {"lab", "name", "slug", "alias", "digest", "old", "new", "number", "rest", "criterion", "command", "kind"}
 # Children under a parent that stands in the same address; the parent is asked for here, the child in T2.
-CHILDREN = {"attachment_id", "attestation_id", "vote_id", "waiver_id", "comment_id"}
+CHILDREN = {"attachment_id", "attestation_id", "file_id", "vote_id", "waiver_id", "comment_id"}
 NOBODYS = {"application_id": "a-0000000000", "grant_id": "g-0000000000", "appeal_id": "p-0000000000",
            "job_id": "job-0000000000", "report_id": "d-0000000000", "proposal_id": "1000000",
            "seat_id": "1000000", "subject": "grant:g-0000000000:suspension:1", "token": "x" * 43}  # fmt: skip

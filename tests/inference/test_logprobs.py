@@ -114,7 +114,7 @@ def test_text_that_is_held_back_or_cut_leaves_every_tokens_number_where_it_was_c
 
 
 def test_a_stop_string_in_an_echoed_prompt_ends_nothing():
-    engine = Engine(Shelf(FakeLoader(), lambda: Scheduler(4, 16), 100), FakeOutlet())
+    engine = Engine(Shelf(FakeLoader(), lambda cache: Scheduler(4, 16, cache_tokens=cache), 100), FakeOutlet())
     engine.start()
     request = engine.submit(make_permit(), make_order("abc", echo=True, stop=("b",), samples=2))
     assert request.done.wait(20)
