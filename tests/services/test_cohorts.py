@@ -13,7 +13,7 @@ from release_portal.access.application_rules import end_of
 from release_portal.access.applications import submit_application
 from release_portal.access.completeness import missing_from
 from release_portal.access.extra_terms import Term
-from release_portal.access.lookups import size_for
+from release_portal.access.lookups import size_for, sizes_for
 from release_portal.access.models import AgreementVersion, Application, Cohort, Grant, Seat, TermsOffer
 from release_portal.access.people.cohort_rules import CLASS, COHORT, LAB, MOST, WITHOUT_LEAD, Wish
 from release_portal.access.people.cohorts import (
@@ -381,6 +381,15 @@ def test_the_lead_closes_the_cohort_and_every_member_is_told(world: World, at: d
     assert Notice.objects.filter(recipient=world.people["lou"], kind="seat_ended").exists()
     with pytest.raises(NotNow):
         invite_to_grant(world.actor("finn"), grant.pk, mail_of(world, "dan"), at=at)
+
+
+def test_a_closed_cohort_opens_nothing_even_by_a_seat_that_was_left_standing(world: World, at: datetime) -> None:
+    """A random world found that the list said so and the single answer did not."""
+    grant = cohort_grant(world, at, 4, "lou")
+    assert may(world, "lou", at)
+    Cohort.objects.filter(grant=grant).update(state="closed")
+    assert not may(world, "lou", at)
+    assert world.size not in sizes_for(world.actor("lou"), Action.GENERATE, at=at)
 
 
 def test_T3_each_command_on_a_cohort_is_what_the_table_allows(world: World, at: datetime) -> None:

@@ -197,9 +197,10 @@ class Seat(models.Model):
         suspension, cohort = self.open_suspension, cohort_of(grant)
         ends = [self.ended_at if self.state == EXPIRED else self.ends_at]
         ends += [cohort.ends_at] if cohort else []
+        has_closed = cohort is not None and cohort.state not in cohort_rules.RUNNING
         seat = SeatFacts(
             id=self.pk,
-            state=self.state,
+            state=EXPIRED if has_closed else self.state,
             starts_at=cohort.starts_at if cohort else None,
             ends_at=min((one for one in ends if one is not None), default=None),
             suspended_reason=suspension.reason if suspension else "",
