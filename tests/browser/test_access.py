@@ -23,7 +23,7 @@ NEWCOMER, SECRET = "lou-on-a-phone", "a quiet lighthouse 48"
 PURPOSE = "How well do readers tell model-generated warnings from human-written ones?"
 USE = "Shown to forty paid readers, marked as model-generated afterwards, and deleted after a year."
 PEOPLE: dict[str, Page] = {}
-STORY: dict[str, str] = {}  # what earlier steps leave for later ones
+STORY: dict[str, Any] = {}  # what earlier steps leave for later ones
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -140,7 +140,7 @@ def fill(page: Page, end: int = 60) -> None:
 
 def test_3_the_referee_vouches_by_the_mailed_link_without_an_account(phone: Any, portal: Portal) -> None:
     page = phone("anonymous")
-    link = wait_for(lambda: mailed_link(portal, "attestations"), "the mail to the referee", 60)
+    (link,) = wait_for(lambda: mailed_links(portal, "attestations"), "the mail to the referee", 60)
     page.goto(link)
     look(page, "05-asked-to-vouch")
     press(page, "This is me")
@@ -243,8 +243,9 @@ def test_7_a_renewal_asks_two_people_again_and_goes_on_from_the_old_end(phone: A
     look(lou, "17-renewed")
 
 
-def test_8_a_duty_officer_suspends_it_and_a_receipt_says_what_stopped(phone: Any) -> None:
+def test_8_a_duty_officer_suspends_it_and_a_receipt_says_what_stopped(phone: Any, portal: Portal) -> None:
     olu, lou = phone("olu"), phone(NEWCOMER)
+    STORY["links before"] = mailed_links(portal)  # the demo's suspended account was mailed one too
     olu.goto(STORY["grant"])
     section(olu, "Suspend now").locator("textarea").fill("Warnings of this kind were posted as real ones.")
     look(olu, "18-officer")
@@ -264,7 +265,7 @@ def receipt_is_complete(page: Page) -> bool:
 
 def test_9_the_mailed_link_takes_an_appeal_without_signing_in(phone: Any, portal: Portal) -> None:
     page = phone("anonymous")
-    link = wait_for(lambda: mailed_link(portal), "the mail with the link", 60)
+    (link,) = wait_for(lambda: mailed_links(portal) - STORY["links before"], "the mail with the link", 60)
     page.goto(link)
     look(page, "21-appeal")
     page.locator("textarea[name=grounds]").fill("They were copied from our study and posted by somebody else.")
@@ -276,11 +277,10 @@ def test_9_the_mailed_link_takes_an_appeal_without_signing_in(phone: Any, portal
     assert answer.status == 404, "a link works once"
 
 
-def mailed_link(portal: Portal, kind: str = "appeals") -> str:
-    """The address in the last mail of that kind; the console shows mails as they are sent."""
+def mailed_links(portal: Portal, kind: str = "appeals") -> set[str]:
+    """The addresses in mails of that kind; the console shows mails as they are sent."""
     text = portal.log().replace("=\n", "")
-    found = re.findall(rf"/{kind}/link/[\w-]+/", text)
-    return found[-1] if found else ""
+    return set(re.findall(rf"/{kind}/link/[\w-]+/", text))
 
 
 def test_10_somebody_else_decides_and_everything_is_given_back(phone: Any) -> None:
@@ -303,7 +303,7 @@ def test_10_somebody_else_decides_and_everything_is_given_back(phone: Any) -> No
     expect(main(lou)).to_contain_text("Suspended by")  # an outcome alone gives nothing back
     hal.goto(STORY["appeal"])
     press(hal, "Carry out now")
-    expect(main(hal)).to_contain_text("Carried out")
+    expect(main(hal)).to_contain_text("carried out")
     look(hal, "25-carried-out")
     assert end_of(lou) >= STORY["end"]
     expect(lou.locator("p.standing")).to_contain_text("active")
