@@ -43,7 +43,7 @@ class Plan:
     is_whole: bool
 
 
-FULL = Plan((1, 4, 16, 64), 32, 5, (*OURS, *PEERS), is_whole=True)
+FULL = Plan((1, 4, 16, 64), 24, 5, (*OURS, *PEERS), is_whole=True)
 QUICK = Plan((1, 4), 8, 1, ("engine-fp32", "generate-fp32", "batching-fp32"), is_whole=False)
 # One by one gives the same rate at 64 as at 16, and takes minutes for it.
 MOST_ONE_BY_ONE = 16
