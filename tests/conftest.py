@@ -85,12 +85,27 @@ def at(session_at: datetime) -> datetime:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: Any, session_at: datetime) -> None:
+def django_db_setup(django_db_setup: None, django_db_blocker: Any, session_at: datetime) -> Iterator[None]:
     """Write the world into the fresh test database once; each test then works in a transaction that is undone."""
     from tests.world import build_world
 
     with django_db_blocker.unblock():
         build_world(session_at)
+    yield
+    with django_db_blocker.unblock():
+        _end_connections_of_threads()
+
+
+def _end_connections_of_threads() -> None:
+    """Threads in which async views asked the database keep their connections; PostgreSQL drops nothing in use."""
+    from django.db import connection
+
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
 
 
 @pytest.fixture
