@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -47,13 +48,13 @@ def hand_in_with(
         InvalidInput: the file is of no kind that is taken, or the words are missing.
         NotNow: the duty waits for nothing, or has as many files as it may have.
     """
-    given = {"said": said, "link": link, "expected_version": expected_version, "at": at}
+    act = partial(hand_in, actor, obligation_id, said=said, link=link, expected_version=expected_version, at=at)
     if upload is None:
-        return hand_in(actor, obligation_id, **given)  # type: ignore[arg-type]
+        return act()
     _check_room(actor, Obligation.objects.select_related("grant").get(pk=obligation_id))
     check_upload(upload)
     with store.keeping(upload.data) as stored_as, transaction.atomic():
-        duty = hand_in(actor, obligation_id, **given)  # type: ignore[arg-type]
+        duty = act()
         _add(actor, duty, upload, stored_as, at)
     return duty
 
@@ -100,7 +101,7 @@ def _remove(actor: Actor, found: QuerySet[DutyFile], at: datetime, why: str) -> 
     gone = list(found.select_related("obligation__grant"))
     for one in gone:
         _record("obligation.file_removed", actor, one, at, why)
-        transaction.on_commit(lambda name=one.stored_as: store.discard(name))  # type: ignore[misc]
+        transaction.on_commit(partial(store.discard, one.stored_as))
     DutyFile.objects.filter(pk__in=[one.pk for one in gone]).delete()
     return len(gone)
 

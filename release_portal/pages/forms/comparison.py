@@ -45,7 +45,9 @@ class SideForm(ServiceForm):
 
     def __init__(self, *args: Any, sizes: Iterable[ModelSize], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.set_choices("size", [(size.slug, size.name) for size in sizes])
+        offered = [(size.slug, size.name) for size in sizes]
+        self.offers_any = bool(offered)
+        self.set_choices("size", offered)
 
     @property
     def place(self) -> Any:

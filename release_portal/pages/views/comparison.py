@@ -92,7 +92,7 @@ def _page(
     context = {
         "shared": shared,
         "sides": sides,
-        "offers_any": bool(sides[0].fields["size"].choices),  # type: ignore[attr-defined]
+        "offers_any": sides[0].offers_any,
         "shown": [_shown(request, place, job) for place, job in zip(SIDES.values(), jobs, strict=False)],
         "differences": _differences(jobs),
         "permalink": request.build_absolute_uri(_address(jobs)) if len(jobs) == len(SIDES) else "",
