@@ -2,6 +2,8 @@
 
 python -m inference.cli generate FOLDER --prompt "Once upon a time" --max-tokens 40
 python -m inference.cli score FOLDER --text "Was this written by a model?"
+python -m inference.cli embed FOLDER --text "One vector" --text "for each text" --pooling mean
+python -m inference.cli classify FOLDER --text "Was this written by a model?"
 python -m inference.cli bench FOLDER --requests 16
 python -m inference.cli convert SOURCE FOLDER
 """
@@ -21,7 +23,18 @@ from typing import Any
 
 from inference.backends import runtime
 from inference.backends.loader import FolderLoader
-from inference.contract import FinishReason, Function, Order, Permit, Piece, SamplingSettings, ScoreResult, StreamKind
+from inference.contract import (
+    ClassifyResult,
+    EmbedResult,
+    FinishReason,
+    Function,
+    Order,
+    Permit,
+    Piece,
+    Pooling,
+    SamplingSettings,
+    StreamKind,
+)
 from inference.engine.loop import Engine, RejectedError
 from inference.engine.outlet import End, Entry, Verdict
 from inference.engine.request import Request
@@ -36,7 +49,7 @@ class ShellOutlet:
 
     def __init__(self, *, is_echoing: bool) -> None:
         self.pieces: list[tuple[str, Piece, float]] = []  # job, piece, seconds
-        self.results: list[ScoreResult] = []
+        self.results: dict[str, str] = {}  # job -> JSON
         self.ends: list[End] = []
         self._is_echoing = is_echoing
 
@@ -46,7 +59,7 @@ class ShellOutlet:
         for entry in entries:
             self.pieces += [(entry.request.job_id, piece, now) for piece in entry.pieces]
             if entry.kind is StreamKind.RESULT:
-                self.results.append(ScoreResult.from_json(entry.body))
+                self.results[entry.request.job_id] = entry.body
             if self._is_echoing:
                 print("".join(piece.text for piece in entry.pieces if piece.sample == 0), end="", flush=True)
         return [Verdict() for _ in entries]
@@ -91,9 +104,21 @@ def score(args: argparse.Namespace) -> int:
     """Print the numbers of each token as JSON."""
     outlet = ShellOutlet(is_echoing=False)
     (request,), _ = _run(args.folder, outlet, [Order(Function.SCORE, args.text)])
-    for result in outlet.results:
-        print(json.dumps(json.loads(result.to_json()), indent=2, ensure_ascii=False))
+    for body in outlet.results.values():
+        _print(json.loads(body))
     return _exit_code(request)
+
+
+def embed(args: argparse.Namespace) -> int:
+    """Print a list with the vector of each text as JSON."""
+    orders = [Order(Function.EMBED, text, pooling=Pooling(args.pooling)) for text in args.text]
+    return _tell_each(args.folder, orders, lambda body: _vector(EmbedResult.from_json(body)))
+
+
+def classify(args: argparse.Namespace) -> int:
+    """Print a list with the labels of each text and their probabilities as JSON."""
+    orders = [Order(Function.CLASSIFY, text) for text in args.text]
+    return _tell_each(args.folder, orders, lambda body: _labels(ClassifyResult.from_json(body)))
 
 
 def bench(args: argparse.Namespace) -> int:
@@ -115,6 +140,27 @@ def convert(args: argparse.Namespace) -> int:
     # Only here: reading other formats needs packages that generating does not.
     importlib.import_module("inference.convert").convert(args.source, args.folder, print)
     return 0
+
+
+def _tell_each(folder: Path, orders: Sequence[Order], tell: Callable[[str], dict[str, Any]]) -> int:
+    """Run orders, print what is told of each result in their order, and return the first exit code that is none."""
+    outlet = ShellOutlet(is_echoing=False)
+    requests, _ = _run(folder, outlet, orders)
+    _print([tell(outlet.results[each.job_id]) for each in requests if each.job_id in outlet.results])
+    return max(_exit_code(request) for request in requests)
+
+
+def _vector(result: EmbedResult) -> dict[str, Any]:
+    return {"embedding": result.numbers, "pooling": result.pooling, "prompt_tokens": result.prompt_tokens}
+
+
+def _labels(result: ClassifyResult) -> dict[str, Any]:
+    labels = [{"label": label, "probability": probability} for label, probability in result.labels]
+    return {"labels": labels, "is_multi_label": result.is_multi_label, "prompt_tokens": result.prompt_tokens}
+
+
+def _print(data: object) -> None:
+    print(json.dumps(data, indent=2, ensure_ascii=False))
 
 
 def _run(folder: Path, outlet: ShellOutlet, orders: Sequence[Order]) -> tuple[list[Request], float]:
@@ -171,6 +217,10 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--samples", type=int, default=1)
     _sampling(one)
     _command(commands, "score", score).add_argument("--text", required=True)
+    vectors = _command(commands, "embed", embed)
+    vectors.add_argument("--text", action="append", required=True)
+    vectors.add_argument("--pooling", choices=list(Pooling), default=Pooling.MEAN)
+    _command(commands, "classify", classify).add_argument("--text", action="append", required=True)
     burst = _command(commands, "bench", bench)
     burst.add_argument("--requests", type=int, default=16)
     burst.add_argument("--prompt-words", type=int, default=64)

@@ -9,7 +9,8 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable, Mapping
+import struct
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -22,6 +23,15 @@ class Function(StrEnum):
 
     GENERATE = "generate"
     SCORE = "score"
+    EMBED = "embed"
+    CLASSIFY = "classify"
+
+
+class Pooling(StrEnum):
+    """How the hidden states of a text's tokens become one vector."""
+
+    MEAN = "mean"  # of all tokens
+    LAST = "last"  # of the last token, which has seen all others
 
 
 class FinishReason(StrEnum):
@@ -29,7 +39,7 @@ class FinishReason(StrEnum):
 
     STOP = "stop"  # end-of-text token or a stop string
     LENGTH = "length"  # max_tokens or the context is used up
-    COMPLETE = "complete"  # a function without tokens of its own (score) is done
+    COMPLETE = "complete"  # a function without tokens of its own (score, embed, classify) is done
     CANCELLED = "cancelled"  # the person who asked pressed stop, or an API client went away
     READER_LOST = "reader_lost"  # nobody read the playground stream for READER_SECONDS
     STOPPED = "stopped"  # an epoch moved: what permitted the work was taken back
@@ -107,7 +117,7 @@ class StreamKind(StrEnum):
 
     STARTED = "started"  # fields: step, worker
     TOKENS = "tokens"  # fields: step, body = pieces_to_json
-    RESULT = "result"  # fields: body = JSON object (score)
+    RESULT = "result"  # fields: body = JSON object (ScoreResult, EmbedResult or ClassifyResult)
     END = "end"  # fields: reason, error, usage = JSON of Usage; exactly one, the last
 
 
@@ -255,6 +265,66 @@ class ScoreResult:
         return cls(tokens=tuple(ScoredToken(**token) for token in data["tokens"]), scored=data["scored"])
 
 
+@dataclass(frozen=True)
+class EmbedResult:
+    """Body of the RESULT entry of an embedding: one vector for the text."""
+
+    vector: str  # base64 of little-endian float32, a third of what the digits would take
+    width: int
+    pooling: Pooling
+    prompt_tokens: int
+
+    @classmethod
+    def of(cls, numbers: Sequence[float], pooling: Pooling, prompt_tokens: int) -> EmbedResult:
+        """Pack the numbers of a vector."""
+        packed = struct.pack(f"<{len(numbers)}f", *numbers)
+        return cls(base64.b64encode(packed).decode(), len(numbers), pooling, prompt_tokens)
+
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """The vector; raises ValueError when it is not as wide as it says."""
+        try:
+            return struct.unpack(f"<{self.width}f", base64.b64decode(self.vector, validate=True))
+        except struct.error as error:
+            raise ValueError("the vector is not as wide as it says") from error
+
+    def to_json(self) -> str:
+        """Write the result for the stream."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> EmbedResult:
+        """Read the result back."""
+        return cls.from_mapping(json.loads(text))
+
+    @classmethod
+    def from_mapping(cls, data: Mapping[str, Any]) -> EmbedResult:
+        """Read the result from its JSON object."""
+        return cls(**{**data, "pooling": Pooling(data["pooling"])})
+
+
+@dataclass(frozen=True)
+class ClassifyResult:
+    """Body of the RESULT entry of a classification."""
+
+    labels: tuple[tuple[str, float], ...]  # label, probability; most probable first
+    is_multi_label: bool  # each probability stands alone; else they sum to one
+    prompt_tokens: int
+
+    def to_json(self) -> str:
+        """Write the result for the stream."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> ClassifyResult:
+        """Read the result back."""
+        data = json.loads(text)
+        return cls(**{**data, "labels": tuple((label, probability) for label, probability in data["labels"])})
+
+
+Result = ScoreResult | EmbedResult | ClassifyResult  # of a function without tokens of its own
+
+
 # --- Orders --------------------------------------------------------------------------------------------------------
 
 
@@ -304,6 +374,7 @@ class Order:
     priority: Priority = Priority.INTERACTIVE
     share: str = ""  # whose part of the worker it counts against, e.g. "grant:7"; within a priority all get the same
     deadline: float = 0.0  # unix seconds after which nobody wants the answer any more; 0: none
+    pooling: Pooling = Pooling.MEAN  # of an embedding
 
     def is_late(self, at: float) -> bool:
         """Whether nobody wants the answer any more at this unix second."""
@@ -327,6 +398,7 @@ class Order:
             priority=Priority(data["priority"]),
             share=data["share"],
             deadline=data["deadline"],
+            pooling=Pooling(data.get("pooling", Pooling.MEAN)),  # an older portal does not say it
         )
 
 

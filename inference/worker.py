@@ -21,8 +21,7 @@ from celery.signals import worker_init, worker_shutdown, worker_shutting_down
 
 from inference import tasks
 from inference.backends import runtime
-from inference.backends.loader import StoreLoader
-from inference.backends.slots import SlotBackend
+from inference.backends.loader import StoreLoader, open_backend
 from inference.backends.weights import WeightsStore
 from inference.contract import QUEUE
 from inference.engine.backend import LoadError
@@ -99,7 +98,7 @@ def stop(**_: Any) -> None:
 
 def _make_shelf(device: str) -> Shelf:
     open_folder = partial(
-        SlotBackend,
+        open_backend,
         device=device,
         dtype=getattr(torch, settings.dtype),
         max_slots=settings.max_slots,

@@ -2,15 +2,48 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
+from inference.backends.classifier import ClassifierBackend
 from inference.backends.slots import SlotBackend
 from inference.backends.weights import WeightsStore
 from inference.engine.backend import Backend, LoadError
 
 Open = Callable[[Path], Backend]  # makes a backend of a model folder
+
+CLASSIFIER = "ForSequenceClassification"  # how transformers ends the names of such architectures
+
+
+def open_backend(
+    folder: Path,
+    *,
+    device: str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    max_slots: int = 64,
+    max_context: int = 2048,
+    max_cache_tokens: int = 0,
+) -> Backend:
+    """Open a folder as what its configuration says it is: a classifier, else a causal language model."""
+    if _is_classifier(folder):
+        return ClassifierBackend(folder, device=device, dtype=dtype, max_slots=max_slots, max_context=max_context)
+    return SlotBackend(
+        folder,
+        device=device,
+        dtype=dtype,
+        max_slots=max_slots,
+        max_context=max_context,
+        max_cache_tokens=max_cache_tokens,
+    )
+
+
+def _is_classifier(folder: Path) -> bool:
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    return any(name.endswith(CLASSIFIER) for name in config.get("architectures") or ())
 
 
 @dataclass(frozen=True)
@@ -23,7 +56,7 @@ class StoreLoader:
     """
 
     store: WeightsStore
-    open_folder: Open = SlotBackend
+    open_folder: Open = open_backend
 
     def weigh(self, digest: str) -> int:
         """Bytes of the files, a good guess at the memory they take; raises LoadError."""
@@ -45,7 +78,7 @@ class FolderLoader:
     """
 
     folder: Path
-    open_folder: Open = SlotBackend
+    open_folder: Open = open_backend
 
     def weigh(self, digest: str) -> int:
         """Bytes of the files."""

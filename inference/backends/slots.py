@@ -13,8 +13,10 @@ from transformers import AutoModelForCausalLM
 
 from inference.backends.batches import buckets
 from inference.backends.cache import SlotCache, token_bytes
+from inference.backends.embedding import Embedding
 from inference.backends.likelihood import first_of_prompt, likelihoods
-from inference.backends.quicker import ATTENTION, quicken
+from inference.backends.pretrained import load_whole
+from inference.backends.quicker import ATTENTION
 from inference.backends.sampling import Choice, Draw, choose
 from inference.backends.scoring import Score
 from inference.backends.vocabulary import Vocabulary
@@ -28,7 +30,7 @@ class SlotBackend:
     """Causal language model of transformers behind the engine's Backend.
 
     A prompt is computed alone and in chunks of its own, so that its numbers never depend on the company. Short texts
-    that are only scored go together: nothing is drawn from them, and their numbers are the same to 1e-4.
+    that are only scored or embedded go together: nothing is drawn from them, and their numbers are the same to 1e-4.
 
     Args:
         folder: config, tokenizer and safetensors.
@@ -38,6 +40,8 @@ class SlotBackend:
         max_context: upper bound of prompt and completion together; the model's own limit may be lower.
         max_cache_tokens: tokens of all sequences together; 0: what fits in a quarter of the memory.
     """
+
+    functions = frozenset({Function.GENERATE, Function.SCORE, Function.EMBED})
 
     def __init__(
         self,
@@ -50,7 +54,8 @@ class SlotBackend:
         max_cache_tokens: int = 0,
     ) -> None:
         self._device = torch.device(device)
-        self._model = _load(folder, dtype).to(self._device).eval()
+        model = load_whole(AutoModelForCausalLM, folder, dtype, attn_implementation=ATTENTION)
+        self._model = model.to(self._device).eval()
         self._vocabulary = Vocabulary(folder)
         config = self._model.config.get_text_config()
         self.context: int = min(config.max_position_embeddings, max_context)
@@ -64,6 +69,7 @@ class SlotBackend:
         self._rows: list[Sequence] = []  # row -> sequence; those that decode first
         self._decoding = 0
         self._scores: dict[Sequence, Score] = {}
+        self._embeddings: dict[Sequence, Embedding] = {}
         self._read: dict[Sequence, list[TokenLogprob]] = {}  # of prompts that are to be echoed with them
 
     def encode(self, prompt: str) -> list[int]:
@@ -78,27 +84,29 @@ class SlotBackend:
     def step(self, plan: Plan) -> list[Sampled | Scored]:
         """Run one step: every decoding sequence one token further, then the planned chunks."""
         sequences, logits = self._decode_all() if plan.decode else ([], [])
-        together = [chunk for chunk in plan.prefill if _is_whole_score(chunk)]
-        for batch in buckets(together):
-            self._score_whole(batch)
-        scored = [self._score_of(chunk.sequence) for chunk in together]
+        together = [chunk for chunk in plan.prefill if _is_whole_text(chunk)]
+        for function in (Function.SCORE, Function.EMBED):
+            for batch in buckets(chunk for chunk in together if _function_of(chunk) is function):
+                self._read_whole(batch, function)
+        scored = [self._result_of(chunk.sequence) for chunk in together]
         for chunk in plan.prefill:
             if chunk in together:
                 continue
             last = self._prefill(chunk)  # [1, vocabulary]
             if not chunk.is_last:
                 continue
-            if chunk.sequence.request.order.function is Function.SCORE:
-                scored.append(self._score_of(chunk.sequence))
-            else:
+            if _function_of(chunk) is Function.GENERATE:
                 sequences.append(chunk.sequence)
                 logits.append(last)
+            else:
+                scored.append(self._result_of(chunk.sequence))
         return [*self._sample(sequences, logits), *scored]
 
     @torch.inference_mode()  # the cache was made in inference mode and can only be written in it
     def release(self, sequence: Sequence) -> None:
         """Free the row of a sequence, and close the holes so that the rows stay together."""
         self._scores.pop(sequence, None)
+        self._embeddings.pop(sequence, None)
         self._read.pop(sequence, None)
         if sequence not in self._rows:
             return
@@ -116,6 +124,7 @@ class SlotBackend:
         """Free every row."""
         self._rows.clear()
         self._scores.clear()
+        self._embeddings.clear()
         self._read.clear()
         self._decoding = 0
         self._cache.forget()
@@ -132,7 +141,7 @@ class SlotBackend:
         return sequences, [self._forward(tokens, positions.unsqueeze(-1), mask)[:, -1]]
 
     def _prefill(self, chunk: Chunk) -> Tensor:
-        """One pass over a chunk of a prompt; logits of its last token [1, vocabulary]."""
+        """One pass over a chunk of a prompt; logits of its last token [1, vocabulary], of an embedding its state."""
         sequence, start, stop = chunk.sequence, chunk.start, chunk.stop
         row = self._row_of(sequence)
         self._cache.aim_at_prompt(row, start, stop)
@@ -141,12 +150,16 @@ class SlotBackend:
         positions = torch.arange(start, stop, device=self._device)  # [chunk]
         mask = (torch.arange(stop, device=self._device) <= positions.unsqueeze(-1))[None, None]  # [1, 1, chunk, stop]
         order = sequence.request.order
+        if order.function is Function.EMBED:
+            hidden = self._hidden(tokens, positions.unsqueeze(0), mask)
+            self._gather(sequence, hidden[0], ())
+            return hidden[:, -1]
         is_score = order.function is Function.SCORE
         is_echo = order.settings.echo and order.settings.logprobs is not None and not sequence.output  # else: said
         logits = self._forward(tokens, positions.unsqueeze(0), mask, keep_all=is_score or is_echo)
         following = prompt[start + 1 : stop + 1]
         if is_score:
-            self._scores.setdefault(sequence, Score()).add(logits[0], following)
+            self._gather(sequence, logits[0], following)
             return logits[:, -1]
         if is_echo:
             first = [first_of_prompt(prompt[0], self._vocabulary)]
@@ -155,7 +168,7 @@ class SlotBackend:
             self._let_decode(row)
         return logits[:, -1]
 
-    def _score_whole(self, chunks: list[Chunk]) -> None:
+    def _read_whole(self, chunks: list[Chunk], function: Function) -> None:
         """One pass over whole texts, filled up behind to the longest; nothing is cached, nothing comes after them."""
         length = max(chunk.stop for chunk in chunks)
         texts = [list(chunk.sequence.request.prompt_ids) for chunk in chunks]
@@ -163,10 +176,27 @@ class SlotBackend:
         positions = torch.arange(length, device=self._device)  # [length]
         mask = (positions <= positions.unsqueeze(-1))[None, None]  # [1, 1, length, length]; hides what was filled up
         positions = positions.expand(len(texts), -1)
-        output = self._model(input_ids=tokens, position_ids=positions, attention_mask=mask, use_cache=False)
-        for chunk, text, logits in zip(chunks, texts, output.logits, strict=True):
-            self._scores[chunk.sequence] = Score()
-            self._scores[chunk.sequence].add(logits, text[1:])
+        model = self._model.base_model if function is Function.EMBED else self._model
+        output = model(input_ids=tokens, position_ids=positions, attention_mask=mask, use_cache=False)
+        read = output.last_hidden_state if function is Function.EMBED else output.logits  # [texts, length, ...]
+        for chunk, text, states in zip(chunks, texts, read, strict=True):
+            self._gather(chunk.sequence, states[: len(text)], text[1:])
+
+    def _gather(self, sequence: Sequence, states: Tensor, following: list[int] | tuple[int, ...]) -> None:
+        """Add what was computed of the next tokens of a text: hidden states of an embedding, logits of a score."""
+        order = sequence.request.order
+        if order.function is Function.EMBED:
+            self._embeddings.setdefault(sequence, Embedding(order.pooling)).add(states)
+        else:
+            self._scores.setdefault(sequence, Score()).add(states, following)
+
+    def _hidden(self, tokens: Tensor, positions: Tensor, mask: Tensor) -> Tensor:
+        """Hidden states [batch, new, width] of the last layer, as `_forward` without the cost of logits."""
+        output = self._model.base_model(
+            input_ids=tokens, position_ids=positions, attention_mask=mask, use_cache=True, **self._cache_argument
+        )
+        hidden: Tensor = output.last_hidden_state
+        return hidden
 
     def _forward(self, tokens: Tensor, positions: Tensor, mask: Tensor, *, keep_all: bool = False) -> Tensor:
         """Logits [batch, kept, vocabulary] of tokens and positions [batch, new], mask [batch, 1, new, length]."""
@@ -197,8 +227,11 @@ class SlotBackend:
     def _told(self, sequence: Sequence, logits: Tensor, tokens: list[int] | tuple[int, ...]) -> list[TokenLogprob]:
         return likelihoods(logits, tokens, sequence.request.order.settings.logprobs or 0, self._vocabulary)
 
-    def _score_of(self, sequence: Sequence) -> Scored:
-        score, request = self._scores[sequence], sequence.request
+    def _result_of(self, sequence: Sequence) -> Scored:
+        request = sequence.request
+        if request.order.function is Function.EMBED:
+            return Scored(sequence, self._embeddings[sequence].result())
+        score = self._scores[sequence]
         if not score.is_sound:
             return Scored(sequence, None)
         return Scored(sequence, score.result(request.order.prompt, request.prompt_ids, self._vocabulary))
@@ -228,32 +261,18 @@ class SlotBackend:
         return torch.tensor(numbers, dtype=torch.int64, device=self._device)
 
 
-def _is_whole_score(chunk: Chunk) -> bool:
-    return chunk.sequence.request.order.function is Function.SCORE and chunk.start == 0 and chunk.is_last
+def _function_of(chunk: Chunk) -> Function:
+    return chunk.sequence.request.order.function
+
+
+def _is_whole_text(chunk: Chunk) -> bool:
+    """Whether a chunk is all of a text after which no token is sampled."""
+    return _function_of(chunk) is not Function.GENERATE and chunk.start == 0 and chunk.is_last
 
 
 def _draw(sequence: Sequence) -> Draw:
     request, output = sequence.request, sequence.output
     return Draw(request.order.settings, sequence.sample, len(output), request.prompt_ids, output)
-
-
-def _load(folder: Path, dtype: torch.dtype) -> Any:
-    """Load the weights from safetensors only; raises ValueError when some are missing."""
-    loaded: Any = AutoModelForCausalLM.from_pretrained(
-        folder,
-        dtype=dtype,
-        attn_implementation=ATTENTION,
-        local_files_only=True,
-        trust_remote_code=False,
-        use_safetensors=True,
-        output_loading_info=True,
-    )
-    model, info = loaded
-    if info["missing_keys"] or info["mismatched_keys"]:
-        # transformers would serve random numbers in their place.
-        raise ValueError("the weight files do not hold every weight of the configuration")
-    quicken(model)
-    return model
 
 
 def _memory(device: torch.device) -> int:

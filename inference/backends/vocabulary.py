@@ -16,15 +16,17 @@ class Vocabulary:
 
     Args:
         folder: the model folder.
+        is_exact: refuse text that would not come back as it went in; a classifier reads what its tokenizer makes of it.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, is_exact: bool = True) -> None:
         outer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False, use_fast=True)
         # The inner tokenizer has no state that a call changes; the outer one sets padding and truncation per call.
         self._tokenizer = outer.backend_tokenizer
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         self._anchor = self._tokenizer.encode("a", add_special_tokens=False).ids[-1:]
+        self._is_exact = is_exact
         self._names: dict[int, str] = {}
         self.begin_id: int | None = outer.bos_token_id
         self.end_id: int | None = outer.eos_token_id
@@ -35,7 +37,8 @@ class Vocabulary:
         Raises InvalidPromptError for characters outside the vocabulary, and for an empty text where the model size
         has no token to begin with.
         """
-        self._check(text)
+        if self._is_exact:
+            self._check(text)
         ids: list[int] = self._tokenizer.encode(text).ids
         if not ids and self.begin_id is not None:
             ids = [self.begin_id]

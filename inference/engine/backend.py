@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from inference.contract import ScoreResult, TokenLogprob
+from inference.contract import Function, Result, TokenLogprob
 from inference.engine.request import Sequence
 from inference.engine.scheduler import Plan
 
@@ -31,14 +31,19 @@ class Sampled:
 
 @dataclass(frozen=True)
 class Scored:
-    """The result of a score, with its last chunk."""
+    """The result of a score, an embedding or a classification, with its last chunk."""
 
     sequence: Sequence
-    result: ScoreResult | None  # None: the model's numbers were not finite
+    result: Result | None  # None: the model's numbers were not finite
 
 
 class Backend(Protocol):
     """A loaded model size. Called by one thread at a time, except encode and decode."""
+
+    @property
+    def functions(self) -> frozenset[Function]:
+        """What it can be asked to do."""
+        ...
 
     @property
     def context(self) -> int:

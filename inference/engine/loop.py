@@ -336,6 +336,7 @@ def _run(lane: Lane) -> list[Sampled | Scored]:
 def _read(permit: Permit, order: Order, lane: Lane, arrived_at: float) -> Request:
     """Make a request of an order; raises RejectedError when this size cannot serve it as written."""
     try:
+        _check_function(order.function, lane.backend.functions)
         prompt_ids = lane.backend.encode(order.prompt)
         _check_length(len(prompt_ids), order, min(lane.backend.context, lane.backend.cache_tokens))
         _check_bias(order, lane.backend.vocabulary_size)
@@ -349,6 +350,11 @@ def _read(permit: Permit, order: Order, lane: Lane, arrived_at: float) -> Reques
         end_ids=lane.backend.end_ids,
         arrived_at=arrived_at,
     )
+
+
+def _check_function(function: Function, offered: frozenset[Function]) -> None:
+    if function not in offered:
+        raise InvalidPromptError(f"this size does not {function}; it can {', '.join(sorted(offered))}")
 
 
 def _check_length(prompt_tokens: int, order: Order, context: int) -> None:

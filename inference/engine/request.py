@@ -158,7 +158,7 @@ class Request:
         self.reason: FinishReason | None = None
         self.error = ""
         self.done = threading.Event()  # set after the end has been written, or given up
-        samples = 1 if order.function is Function.SCORE else order.settings.samples
+        samples = order.settings.samples if order.function is Function.GENERATE else 1
         self.samples = tuple(Sequence(self, sample) for sample in range(samples))
         self._written: dict[int, int] = {}  # sample -> completion tokens in the stream
         self._has_written = False

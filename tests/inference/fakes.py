@@ -37,6 +37,7 @@ def decode(ids: list[int]) -> str:
 class FakeBackend:
     """Says "x" for ever; does what `before_step` says first."""
 
+    functions = frozenset(Function)
     context = 100
     vocabulary_size = 0x110000
     cache_tokens = 1000

@@ -28,6 +28,23 @@ def test_score_prints_a_line_of_numbers_per_token(tiny_models, capsys):
     assert "".join(token["text"] for token in tokens) == "The lab"
 
 
+def test_embed_prints_a_vector_for_each_text_in_their_order(tiny_models, capsys):
+    texts = ["--text", "The lab", "--text", "a verdict", "--text", "The lab"]
+    assert cli.main(["embed", str(tiny_models["gpt2"]), *texts]) == 0
+    first, other, again = json.loads(capsys.readouterr().out)
+    assert len(first["embedding"]) == 32
+    assert (first["pooling"], first["embedding"]) == ("mean", again["embedding"])
+    assert other["embedding"] != first["embedding"]
+    assert cli.main(["embed", str(tiny_models["gpt2"]), "--text", "The lab", "--pooling", "last"]) == 0
+    (last,) = json.loads(capsys.readouterr().out)
+    assert last["embedding"] != first["embedding"]
+
+
+def test_a_language_model_is_not_asked_to_classify(tiny_models, capsys):
+    assert cli.main(["classify", str(tiny_models["gpt2"]), "--text", "The lab"]) == 1
+    assert "invalid: this size does not classify" in capsys.readouterr().err
+
+
 def test_bench_counts_tokens(tiny_models, capsys):
     assert (
         cli.main(["bench", str(tiny_models["gpt2"]), "--requests", "3", "--prompt-words", "4", "--max-tokens", "5"])

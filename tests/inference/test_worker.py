@@ -23,10 +23,12 @@ from inference.contract import (
     QUEUE,
     TASK_NAME,
     WORKERS_KEY,
+    EmbedResult,
     Function,
     Keys,
     Order,
     Permit,
+    Pooling,
     SamplingSettings,
     ScoreResult,
     cancel_key,
@@ -166,6 +168,18 @@ def test_a_score_is_one_result(portal, running):
     assert "".join(token.text for token in scored.tokens) == "The lab releases a size."
     assert scored.scored == len(scored.tokens) - 1
     assert json.loads(end["usage"]) == {"prompt_tokens": len(scored.tokens), "completion_tokens": 0}
+
+
+def test_an_embedding_is_one_result_and_a_language_model_does_not_classify(portal, running):
+    portal.order("embed", Order(Function.EMBED, "The lab releases a size.", pooling=Pooling.LAST))
+    portal.order("classify", Order(Function.CLASSIFY, "The lab releases a size."))
+    assert portal.reason("embed") == "complete"
+    started, result, end = portal.entries("embed")
+    embedded = EmbedResult.from_json(result["body"])
+    assert (len(embedded.numbers), embedded.pooling) == (32, "last")
+    assert json.loads(end["usage"]) == {"prompt_tokens": embedded.prompt_tokens, "completion_tokens": 0}
+    assert portal.reason("classify") == "invalid"
+    assert "does not classify" in portal.outcome("classify")["error"]
 
 
 def test_what_must_not_run_ends_with_its_reason_and_no_token(portal, running):

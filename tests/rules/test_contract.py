@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from inference.contract import (
     FINISH_ONCE_LUA,
+    ClassifyResult,
+    EmbedResult,
     FinishReason,
     Function,
     Keys,
@@ -19,6 +21,7 @@ from inference.contract import (
     Permit,
     PermitEndedError,
     PermitError,
+    Pooling,
     SamplingSettings,
     ScoredToken,
     ScoreResult,
@@ -119,6 +122,33 @@ def test_an_order_comes_back_as_it_was_written_and_only_in_this_version() -> Non
 def test_a_score_comes_back_as_it_was_written() -> None:
     result = ScoreResult((ScoredToken("a", 0, 1), ScoredToken("b", 1, 2, -0.5, 1, 0.1, -0.4, 0.2)), 1)
     assert ScoreResult.from_json(result.to_json()) == result
+
+
+def test_an_order_names_its_pooling_and_without_one_it_is_the_mean() -> None:
+    order = Order(Function.EMBED, "Once", pooling=Pooling.LAST)
+    assert Order.from_json(order.to_json()) == order
+    older = {key: value for key, value in json.loads(order.to_json()).items() if key != "pooling"}
+    assert Order.from_json(json.dumps(older)).pooling is Pooling.MEAN
+    with pytest.raises(ValueError, match="median"):
+        Order.from_json(json.dumps(older | {"pooling": "median"}))
+
+
+@given(st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), max_size=40))
+def test_a_vector_comes_back_as_it_was_written(numbers: list[float]) -> None:
+    result = EmbedResult.of(numbers, Pooling.LAST, 3)
+    assert EmbedResult.from_json(result.to_json()) == result
+    assert (list(result.numbers), result.width) == (numbers, len(numbers))
+
+
+def test_a_vector_that_is_not_as_wide_as_it_says_is_refused() -> None:
+    result = EmbedResult.of([0.5, -1.0], Pooling.MEAN, 3)
+    with pytest.raises(ValueError, match="as wide as it says"):
+        _ = replace(result, width=3).numbers
+
+
+def test_labels_come_back_as_they_were_written() -> None:
+    result = ClassifyResult((("model-generated", 0.75), ("human-written", 0.25)), False, 9)
+    assert ClassifyResult.from_json(result.to_json()) == result
 
 
 def test_every_finish_reason_has_a_state_and_a_sentence_and_the_mapping_is_total() -> None:
