@@ -23,6 +23,7 @@ from inference.contract import (
     Function,
     Order,
     Permit,
+    Pooling,
     Priority,
     SamplingSettings,
     cancel_key,
@@ -51,7 +52,12 @@ from release_portal.registry.models import ModelSize
 from release_portal.releases.hold_rules import Restriction
 
 PERMIT_LASTS = timedelta(seconds=ORDER_SECONDS)
-ACTION_OF = {Function.GENERATE: Action.GENERATE, Function.SCORE: Action.DETECT}
+ACTION_OF = {
+    Function.GENERATE: Action.GENERATE,
+    Function.EMBED: Action.GENERATE,  # docs/decisions/0015: whoever holds the last state can choose the next token
+    Function.SCORE: Action.DETECT,
+    Function.CLASSIFY: Action.DETECT,
+}
 
 
 @dataclass(frozen=True)
@@ -61,13 +67,14 @@ class JobRequest:
     Args:
         size: slug.
         function: what shall be done.
-        prompt: text to continue or to score.
-        settings: how tokens are chosen; a score ignores them.
+        prompt: text to continue, score, embed or classify.
+        settings: how tokens are chosen; only a generation reads them.
         interface: "web" or "api".
         needs_reader: end the work when nobody reads it for 30 s.
         submit_key: the same key from the same account is the same job, however often it is sent.
         purpose: code of what it is for; may be left out where the grant has one purpose.
         priority: whether somebody waits for the answer.
+        pooling: how an embedding becomes one vector.
     """
 
     size: str
@@ -79,6 +86,7 @@ class JobRequest:
     submit_key: str | None = None
     purpose: str = ""
     priority: Priority = Priority.INTERACTIVE
+    pooling: Pooling = Pooling.MEAN
 
     @property
     def most_new(self) -> int:
@@ -219,6 +227,7 @@ def _order(job: Job, request: JobRequest, access: SizeAccess, numbers: dict[str,
         share=job.quota_holder,
         # Not the permit's own end: a grant that ends sooner is another reason, and the permit says it.
         deadline=(job.created_at + PERMIT_LASTS).timestamp(),
+        pooling=request.pooling,
     )
     return Permitted(job, order, permit.sign(keys_for("permit")))
 

@@ -19,9 +19,12 @@ from inference.contract import (
     ORDER_SECONDS,
     QUEUE,
     WORKERS_KEY,
+    EmbedResult,
     FinishReason,
     Function,
+    Order,
     Piece,
+    Pooling,
     Priority,
     SamplingSettings,
     Usage,
@@ -31,7 +34,7 @@ from inference.contract import (
     reader_key,
     worker_key,
 )
-from release_portal.access.models import Grant, UsageDay
+from release_portal.access.models import Grant, GrantFunction, UsageDay
 from release_portal.audit.models import AuditEvent
 from release_portal.audit.services import verify_chain
 from release_portal.core.actors import system_actor
@@ -42,8 +45,8 @@ from release_portal.jobs.lookups import job_for, jobs_for
 from release_portal.jobs.models import Job
 from release_portal.jobs.quotas import usage_of
 from release_portal.jobs.sealing import merkle_root, seal_jobs
-from release_portal.jobs.services import JobRequest, cancel_job, submit_job
-from release_portal.jobs.settle import GRACE, UNCLAIMED, Outcome, Settlement, collect_pieces
+from release_portal.jobs.services import ACTION_OF, JobRequest, cancel_job, submit_job
+from release_portal.jobs.settle import GRACE, UNCLAIMED, Outcome, Settlement, collect, collect_pieces
 from release_portal.jobs.settle import settle as settle_job
 from release_portal.jobs.states import STATE_OF, UNCHARGED
 from tests import fakes
@@ -431,6 +434,47 @@ def test_higher_rooms_hear_of_an_end_in_its_transaction_and_can_undo_it(
     assert usage(job) == (0, ASKED)
     assert settle_job(outcome, [], at=at)
     assert heard == [(job.pk, True)] * 2
+
+
+def test_every_function_is_an_action_of_the_policy_and_has_who_hears_of_its_end() -> None:
+    assert {function: ACTION_OF[function].value for function in Function} == {
+        Function.GENERATE: "generate",
+        Function.EMBED: "generate",
+        Function.SCORE: "detect",
+        Function.CLASSIFY: "detect",
+    }
+    heard = {function: [handler.__name__ for handler in those] for function, those in handlers.registered().items()}
+    assert {function: sorted(names) for function, names in heard.items()} == {
+        "generate": ["continue_receipts", "write_fingerprints"],
+        "embed": ["continue_receipts"],
+        "score": ["continue_receipts", "store_evidence"],
+        "classify": ["continue_receipts"],
+    }
+
+
+def test_an_embedding_is_permitted_charged_and_settled_like_a_prompt_without_an_answer(
+    world: World, service: redis.Redis, committed: Committed, at: datetime
+) -> None:
+    job = submit(world, committed, replace(REQUEST, function=Function.EMBED, pooling=Pooling.LAST))
+    assert usage(job) == (0, len(PROMPT)), "nothing is set aside for tokens that do not come"
+    order = Order.from_json(service.get(order_key(job.pk)) or "")
+    assert (order.function, order.pooling) == (Function.EMBED, Pooling.LAST)
+    result = EmbedResult.of([0.5, -0.25], Pooling.LAST, len(PROMPT))
+    samples = collect([{"kind": "result", "body": result.to_json()}])
+    settle_job(Outcome(job.pk, FinishReason.COMPLETE, "", Usage(len(PROMPT), 0)), samples, at=at)
+    ended = fresh(job)
+    assert (ended.state, ended.charged_tokens, ended.completion_tokens) == ("done", len(PROMPT), 0)
+    assert EmbedResult.from_mapping(ended.output[0]) == result
+    assert usage(job) == (len(PROMPT), 0)
+
+
+def test_who_may_only_detect_classifies_and_does_not_embed(
+    world: World, service: redis.Redis, committed: Committed
+) -> None:
+    GrantFunction.objects.filter(name="generate").delete()
+    assert submit(world, committed, replace(REQUEST, function=Function.CLASSIFY))
+    with pytest.raises(NotAllowed):
+        submit(world, committed, replace(REQUEST, function=Function.EMBED))
 
 
 # --- The settlement process -----------------------------------------------------------------------------------------
