@@ -48,11 +48,11 @@ Open = Callable[..., Page]
 
 @pytest.fixture
 def visitor(browser: Browser, portal: Portal) -> Iterator[Open]:
-    """Open a page as somebody: `visitor()` is anonymous, `visitor("cleo")` signs in through the form."""
+    """Open a page as somebody: `visitor()` is anonymous, `visitor("cleo")` signs in; `url` leads there another way."""
     contexts: list[BrowserContext] = []
 
-    def open_as(name: str = "", *, size: dict[str, int] = DESKTOP) -> Page:
-        context = browser.new_context(base_url=portal.url, viewport=size, reduced_motion="reduce")
+    def open_as(name: str = "", *, size: dict[str, int] = DESKTOP, url: str = "") -> Page:
+        context = browser.new_context(base_url=url or portal.url, viewport=size, reduced_motion="reduce")
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: pytest.fail(f"the script failed: {error}"))

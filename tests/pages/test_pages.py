@@ -17,6 +17,7 @@ from release_portal.access.services import suspend_grant
 from release_portal.accounts.models import ApiToken
 from release_portal.audit.models import AuditEvent
 from release_portal.core.clock import now
+from release_portal.jobs import relay
 from release_portal.jobs.models import Job
 from release_portal.registry.models import ModelSize
 from release_portal.releases.models import Hold, Narrowing, Standing
@@ -294,14 +295,14 @@ class TestGenerations:
 
 @pytest.mark.django_db(transaction=True)
 class TestStream:
-    def read(self, world: Any, job: Job, **headers: str) -> Any:
+    def read(self, world: Any, job: Job, *, query: str = "", **headers: str) -> Any:
         from django.test import AsyncClient
 
         client = AsyncClient(raise_request_exception=False)
         client.force_login(world.people["cleo"], backend="django.contrib.auth.backends.ModelBackend")
 
         async def fetch() -> tuple[Any, str]:
-            answer = await client.get(reverse("generation-stream", args=[job.pk]), headers=headers)
+            answer = await client.get(reverse("generation-stream", args=[job.pk]) + query, headers=headers)
             return answer, "".join([chunk.decode() async for chunk in answer.streaming_content])
 
         return asyncio.run(fetch())
@@ -321,6 +322,26 @@ class TestStream:
         assert "event: tokens" not in resumed
         _, whole = self.read(world, job, **{"Last-Event-ID": "nonsense"})
         assert whole.count("event: tokens") == 2
+
+    def test_a_reader_that_comes_back_gets_what_it_lacks_and_nothing_twice(self, world: Any, service: Any) -> None:
+        job = job_of(world, state="queued", finish_reason="", sealed_output=None)
+        ids = [deliver(service, job.pk, Piece(0, text, step), step=step) for step, text in enumerate(" abc", 1)]
+        finish(service, job.pk, FinishReason.LENGTH, usage=Usage(2, 4))
+        _, by_page = self.read(world, job, query=f"?last_event_id={ids[1]}")
+        assert re.findall(r"id: ([\d-]+)\nevent: tokens", by_page) == ids[2:]
+        _, by_browser = self.read(world, job, query=f"?last_event_id={ids[0]}", **{"Last-Event-ID": ids[2]})
+        assert re.findall(r"id: ([\d-]+)\nevent: tokens", by_browser) == ids[3:], "the header is the later one"
+        assert by_browser.startswith("retry: 1000\n")
+
+    def test_who_comes_back_when_the_stream_is_gone_gets_the_text_that_is_kept(
+        self, world: Any, service: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(relay, "BLOCK_MS", 1)
+        monkeypatch.setattr(relay, "ROW_CHECK_SECONDS", 0.0)
+        _, body = self.read(world, job_of(world), query="?last_event_id=17-3")
+        told = re.findall(r"id: (.*)\nevent: (\w+)", body)
+        assert told == [("", "output"), ("", "end")], "with the id of an entry that was read they would be repeats"
+        assert '"text": " <b>ran</b>"' in body
 
     def test_a_stopped_end_says_why(self, world: Any, service: Any) -> None:
         job, grant = job_of(world, state="queued", finish_reason=""), Grant.objects.get(pk=world.grants["cleo"].pk)

@@ -36,6 +36,7 @@ from release_portal.pages.words import FINISHES, state_pill, state_word
 
 ENTRY_ID = re.compile(r"\d{1,20}-\d{1,20}")
 PROMPT_SHOWN = 90
+RETRY_MS = 1_000  # after which a browser reconnects when its connection broke
 
 
 @signed_in
@@ -133,18 +134,26 @@ async def stream(request: PortalRequest, job_id: str) -> StreamingHttpResponse:
 
 
 async def _lines(actor: Actor, job: Job, after: str, facts_url: str) -> AsyncIterator[str]:
+    yield f"retry: {RETRY_MS}\n\n"
     async for event in relay(job.pk, after=after, keeps_alive=True):
         if event.kind == StreamKind.END:
+            if not event.id:  # the stream is gone, and with it what the reader had not read yet
+                yield _line(Event("output", "", await sync_to_async(_kept_output)(actor, job)))
             event.body["message"] = await sync_to_async(_message)(actor, job, event.body)
             event.body["detail_url"] = facts_url
         yield _line(event)
 
 
+def _kept_output(actor: Actor, job: Job) -> list[dict[str, Any]]:
+    """Return the text that the settlement kept; none for a job that it has not ended."""
+    return generation_for(actor, job.pk).output
+
+
 def _line(event: Event) -> str:
     if event.kind == "wait":
         return ": still here\n\n"
-    id_line = f"id: {event.id}\n" if event.id else ""
-    return f"{id_line}event: {event.kind}\ndata: {json.dumps(event.body)}\n\n"
+    # An empty id takes back the one before: without the line a browser would give that to this event as well.
+    return f"id: {event.id}\nevent: {event.kind}\ndata: {json.dumps(event.body)}\n\n"
 
 
 def _message(actor: Actor, job: Job, end: dict[str, Any]) -> str:
@@ -156,9 +165,9 @@ def _message(actor: Actor, job: Job, end: dict[str, Any]) -> str:
 
 
 def _after(request: PortalRequest) -> str:
-    """The entry that the reader has: the header of a browser that reconnects, or the address of a page that does."""
-    asked = request.GET.get("last_event_id") or request.headers.get("Last-Event-ID") or "0"
-    return asked if ENTRY_ID.fullmatch(asked) else "0"
+    """The newest entry that the reader has: a page names one in the address, its browser a later one in the header."""
+    named = (request.headers.get("Last-Event-ID", ""), request.GET.get("last_event_id", ""))
+    return next((entry for entry in named if ENTRY_ID.fullmatch(entry)), "0")
 
 
 def stream_of(job: Job, of: Job | None = None) -> dict[str, Any]:

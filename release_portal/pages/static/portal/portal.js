@@ -81,6 +81,7 @@
       });
       on("started", () => this.run());
       on("tokens", (list) => { this.run(); (Array.isArray(list) ? list : [list]).forEach((chunk) => this.add(chunk)); this.count(); });
+      on("output", (samples) => this.replace(samples));
       on("end", (data) => this.end(data));
       source.onopen = () => { if (this.box.dataset.state === "reconnecting") this.state(this.startedAt ? "running" : "waiting"); };
       source.onerror = () => {
@@ -131,6 +132,18 @@
         this.queue(chunk.sample || 0, entry.rest);
         entry.rest = "";
       }
+    }
+
+    // What is kept of a finished text, when the stream it came from is gone: the page may lack a part of it.
+    replace(samples) {
+      samples.forEach((kept, sample) => {
+        const entry = this.panes.get(String(sample));
+        if (!entry) return;
+        entry.rest += kept.text.slice(entry.text.length);
+        entry.text.data = kept.text;
+        entry.tokens = kept.tokens;
+      });
+      this.count();
     }
 
     queue(sample, sentence) {
