@@ -5,6 +5,7 @@ The single answer and the list are built from the same table (`access.policy.TAB
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import combinations
@@ -28,6 +29,7 @@ from release_portal.access.policy import (
     permitting_grant,
     stages_by_audience,
 )
+from release_portal.access.sampler_rules import Span, narrowest_bounds
 from release_portal.accounts.roles import STAFF_ROLES
 from release_portal.core.actors import Actor
 from release_portal.core.decisions import Decision
@@ -50,6 +52,13 @@ class SizeAccess:
     restrictions: tuple[Restriction, ...] = ()
     seat: Seat | None = None
     grant_ends_at: datetime | None = None  # for this actor: a seat may end before the grant
+
+    @property
+    def bounds(self) -> dict[str, Span]:
+        """How far the sampler's settings may go here, by the grant and by restrictions in force."""
+        lengths = [one.max_tokens for one in self.restrictions if one.max_tokens]
+        restricted = {"max_tokens": Span(most=min(lengths))} if lengths else {}
+        return narrowest_bounds(self.grant.bounds() if self.grant else {}, restricted)
 
 
 def size_for(actor: Actor, slug: str, action: Action, *, at: datetime) -> SizeAccess:
@@ -134,6 +143,17 @@ def purposes_held(actor: Actor, action: Action, *, at: datetime) -> list[str]:
     held = list(grants.covering(GRANT_FUNCTIONS[action]).values_list("purposes", flat=True))
     needs_choice = any(len(codes) > 1 for codes in held)
     return sorted({code for codes in held for code in codes}) if needs_choice else []
+
+
+def bounded_for(actor: Actor, action: Action, sizes: Iterable[ModelSize], *, at: datetime) -> list[SizeAccess]:
+    """Return the access to each of these sizes where a grant or a restriction bounds the sampler's settings."""
+    named = {size.slug: size for size in sizes}
+    grants = Grant.objects.usable_by(actor.id if actor.is_person else "", at)
+    held = grants.covering(GRANT_FUNCTIONS[action]).exclude(sampler={})
+    if not (held.exists() or Hold.objects.open().filter(size__slug__in=named, level=FEATURES).exists()):
+        return []
+    found = [size_for(actor, slug, action, at=at) for slug in named]
+    return [access for access in found if access.bounds]
 
 
 def proposal_for(actor: Actor, proposal_id: int, *, at: datetime) -> Proposal:

@@ -25,6 +25,7 @@ class PortalError(Exception):
 
     status = 500
     code = "error"
+    number: int | None = None  # of several requests that are made together: which one it is about
 
     def __init__(
         self,

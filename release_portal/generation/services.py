@@ -14,7 +14,7 @@ from release_portal.access.policy import Action
 from release_portal.access.sampler_rules import Bounds
 from release_portal.core.actors import Actor
 from release_portal.core.errors import PortalError
-from release_portal.generation.limits import read_prompt, read_settings
+from release_portal.generation.limits import RANGES, read_prompt, read_settings
 from release_portal.jobs.lookups import generation_for, generations_for
 from release_portal.jobs.models import Job, Receipt
 from release_portal.jobs.prompts import text_of
@@ -84,7 +84,12 @@ def generate_together(
         replace(_numbered(actor, number, size, values, at), submit_key=key)
         for number, ((size, values), key) in enumerate(zip(asked, keys, strict=True))
     ]
-    return submit_jobs(actor, requests, at=at)
+    try:
+        return submit_jobs(actor, requests, at=at)
+    except PortalError as error:
+        if error.number is not None and error.field in RANGES:  # what they have in common is wrong for all of them
+            error.field = f"{error.number}.{error.field}"
+        raise
 
 
 def _earlier(actor: Actor, keys: Sequence[str | None]) -> list[Job]:

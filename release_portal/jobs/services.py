@@ -38,7 +38,7 @@ from release_portal.access.quota import Limits
 from release_portal.access.sampler_rules import WIDEST, outside
 from release_portal.celery import app
 from release_portal.core.actors import Actor
-from release_portal.core.errors import InvalidInput, Unavailable
+from release_portal.core.errors import InvalidInput, PortalError, Unavailable
 from release_portal.core.keys import keys_for
 from release_portal.core.redis_client import redis_client
 from release_portal.epochs.services import grant_key, numbers_of, seat_key, size_key
@@ -143,10 +143,13 @@ def _permit_and_queue(actor: Actor, requests: Sequence[JobRequest], counts: Sequ
     opened = {one.size: _open(actor, one, at) for one in requests}
     _check_together([opened[one.size] for one in requests])
     with ExitStack() as held:  # until all fit, so that the last one's refusal frees the first one's tokens
-        permitted = [
-            _permit(actor, request, opened[request.size], held, prompt_tokens, at)
-            for request, prompt_tokens in zip(requests, counts, strict=True)
-        ]
+        permitted = []
+        for number, (request, prompt_tokens) in enumerate(zip(requests, counts, strict=True)):
+            try:
+                permitted.append(_permit(actor, request, opened[request.size], held, prompt_tokens, at))
+            except PortalError as error:
+                error.number = number
+                raise
         transaction.on_commit(lambda: _queue(permitted))
     return [one.job for one in permitted]
 

@@ -8,9 +8,11 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from release_portal.access.lookups import SizeAccess
 from release_portal.jobs.models import Job
 from release_portal.pages.forms.base import ServiceForm
-from release_portal.pages.forms.playground import NUMBERS, number_field, offer_purposes, values_of
+from release_portal.pages.forms.playground import offer_purposes, values_of
+from release_portal.pages.forms.sampling import SamplingForm
 from release_portal.registry.models import ModelSize
 
 SIDES = {"a": _("Left"), "b": _("Right")}
@@ -32,36 +34,32 @@ class SharedForm(ServiceForm):
         return {"prompt": self.text("prompt"), "purpose": self.text("purpose")}
 
 
-class SideForm(ServiceForm):
+class SideForm(SamplingForm):
     """The size and the settings of one side."""
 
     size = forms.ChoiceField(label=_("Model size"))
-    temperature = number_field("temperature")
-    top_k = number_field("top_k")
-    top_p = number_field("top_p")
-    max_tokens = number_field("max_tokens")
-    samples = number_field("samples")
-    seed = number_field("seed")
 
-    def __init__(self, *args: Any, sizes: Iterable[ModelSize], **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, sizes: Iterable[ModelSize], bounded: Iterable[SizeAccess] = (), **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         offered = [(size.slug, size.name) for size in sizes]
         self.offers_any = bool(offered)
         self.set_choices("size", offered)
+        self.bounded = list(bounded)
+        chosen = self["size"].value() or (offered[0][0] if offered else "")
+        for access in self.bounded:
+            if access.size.slug == chosen:
+                self.begin_within(access)
 
     @property
     def place(self) -> Any:
         """Where it stands, in a word."""
         return SIDES[str(self.prefix)]
 
-    @property
-    def numbers(self) -> list[forms.BoundField]:
-        """The fields that hold a number, in the order in which people set them."""
-        return [self[name] for name in NUMBERS]
-
-    def values(self) -> dict[str, str]:
+    def values(self) -> dict[str, Any]:
         """Return the settings of this side."""
-        return {name: self.text(name) for name in NUMBERS}
+        return self.sampling()
 
 
 def initial_of(job: Job) -> dict[str, str]:

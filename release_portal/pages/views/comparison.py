@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
@@ -11,8 +12,9 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from release_portal.access.lookups import purposes_held, sizes_for
+from release_portal.access.lookups import bounded_for, purposes_held, sizes_for
 from release_portal.access.policy import Action
+from release_portal.access.sampler_rules import all_in_words
 from release_portal.core.clock import now
 from release_portal.core.declare import signed_in
 from release_portal.core.errors import InvalidInput, NotFound, PortalError
@@ -23,7 +25,8 @@ from release_portal.jobs.models import Job
 from release_portal.pages import showing
 from release_portal.pages.errors import with_retry
 from release_portal.pages.forms.comparison import SIDES, SharedForm, SideForm, initial_of
-from release_portal.pages.forms.playground import LABELS, NUMBERS, fresh_key
+from release_portal.pages.forms.playground import fresh_key
+from release_portal.pages.forms.sampling import LABELS
 from release_portal.pages.views.generations import outcome_of, stream_of
 
 
@@ -49,10 +52,14 @@ def _shared(request: PortalRequest, jobs: Sequence[Job] = ()) -> SharedForm:
 
 def _sides(request: PortalRequest, jobs: Sequence[Job] = ()) -> list[SideForm]:
     """Both sides begin alike, from the generations shown or from the size that the address names."""
-    sizes = list(sizes_for(request.actor, Action.GENERATE, at=now()))
+    at = now()
+    sizes = list(sizes_for(request.actor, Action.GENERATE, at=at))
+    bounded = bounded_for(request.actor, Action.GENERATE, sizes, at=at)
     found = [initial_of(job) for job in jobs] or [{"size": request.GET.get("size", "")}]
     pairs = zip(SIDES, (found[0], found[-1]), strict=True)
-    return [SideForm(_sent(request), prefix=side, initial=initial, sizes=sizes) for side, initial in pairs]
+    return [
+        SideForm(_sent(request), prefix=side, initial=initial, sizes=sizes, bounded=bounded) for side, initial in pairs
+    ]
 
 
 def _sent(request: PortalRequest) -> QueryDict | None:
@@ -93,6 +100,7 @@ def _page(
         "shared": shared,
         "sides": sides,
         "offers_any": sides[0].offers_any,
+        "bounds": [(one.size.name, ", ".join(all_in_words(one.bounds))) for one in sides[0].bounded],
         "shown": [_shown(request, place, job) for place, job in zip(SIDES.values(), jobs, strict=False)],
         "differences": _differences(jobs),
         "permalink": request.build_absolute_uri(_address(jobs)) if len(jobs) == len(SIDES) else "",
@@ -107,8 +115,15 @@ def _shown(request: PortalRequest, place: Any, job: Job) -> dict[str, Any]:
 def _differences(jobs: Sequence[Job]) -> list[tuple[str, list[tuple[Any, Any]]]]:
     """Return the settings in which the two differ, by place; an empty list says that they have the same."""
     found = []
-    for name in NUMBERS:
-        values = [getattr(job.settings, name) for job in jobs]
+    for name, label in LABELS.items():
+        values = [_written(getattr(job.settings, name)) for job in jobs]
         if len(set(values)) > 1:
-            found.append((str(LABELS[name]), list(zip(SIDES.values(), values, strict=False))))
+            found.append((str(label), list(zip(SIDES.values(), values, strict=False))))
     return found
+
+
+def _written(value: Any) -> str:
+    """Return a setting as people read it; stop strings as what they are, with their line ends."""
+    if isinstance(value, tuple):
+        return ", ".join(json.dumps(text, ensure_ascii=False) for text in value) or _("none")
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -174,6 +174,7 @@ def stream_of(job: Job, of: Job | None = None) -> dict[str, Any]:
     """Return what the stream component needs."""
     query = f"?{urlencode({'of': of.pk})}" if of else ""
     return {
+        "id": job.pk,
         "url": reverse("generation-stream", args=[job.pk]) + query,
         "stop_url": reverse("generation-stop", args=[job.pk]),
         "samples": range(job.settings.samples),

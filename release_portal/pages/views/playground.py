@@ -67,7 +67,7 @@ def _form(request: PortalRequest, access: SizeAccess) -> PlaygroundForm:
     earlier = _earlier(request)
     if earlier:
         initial |= values_of(earlier)
-    return PlaygroundForm(initial=initial, keep=access.size.slug, grant=access.grant)
+    return PlaygroundForm(initial=initial, access=access)
 
 
 def _earlier(request: PortalRequest) -> Job | None:
@@ -76,7 +76,7 @@ def _earlier(request: PortalRequest) -> Job | None:
 
 
 def _bound(request: PortalRequest, access: SizeAccess) -> PlaygroundForm:
-    return PlaygroundForm(request.POST, keep=access.size.slug, grant=access.grant)
+    return PlaygroundForm(request.POST, access=access)
 
 
 def _submit(request: PortalRequest, access: SizeAccess, at: datetime) -> HttpResponse:
@@ -119,11 +119,11 @@ def _page(
     request: PortalRequest, access: SizeAccess, form: PlaygroundForm, at: datetime, status: int = 200
 ) -> HttpResponse:
     frame = showing.size_frame(request.actor, access.size, "playground", at=at)
-    recent = generations_for(request.actor).filter(size=access.size)[:5]
-    context = {**frame, **_context(request, access, form, at), "recent": recent}
+    context = {**frame, **_context(request, access, form, at)}
     return render(request, "playground/playground.html", context, status=status)
 
 
 def _context(request: PortalRequest, access: SizeAccess, form: PlaygroundForm, at: datetime) -> dict[str, Any]:
     quota = showing.quota_of(request.actor, access.grant, at, access.restrictions)
-    return {"form": form, "quota": quota, "size": access.size, "access": access, "at": at}
+    recent = generations_for(request.actor).filter(size=access.size)[:5]
+    return {"form": form, "quota": quota, "size": access.size, "access": access, "recent": recent, "at": at}

@@ -366,6 +366,18 @@
     each(document, "details.menu[open]", (menu) => { if (!menu.contains(event.target)) menu.open = false; });
   });
 
+  // The prompt and after it the samples, in the order of the page: the next one from where the focus is.
+  function walk(step) {
+    const prompt = document.querySelector("form[data-playground] [name=prompt]");
+    const places = [prompt, ...document.querySelectorAll(".sample")].filter(Boolean);
+    const here = places.findIndex((place) => place.contains(document.activeElement));
+    const next = places[Math.max(0, here) + step];
+    if (!next || places.length < 2) return false;
+    if (next !== prompt) next.tabIndex = -1;
+    next.focus();
+    return true;
+  }
+
   document.addEventListener("keydown", (event) => {
     if (event.isComposing || event.defaultPrevented) return;
     const isTyping = event.target.matches("input:not([type=checkbox], [type=radio], [type=range]), textarea, select, [contenteditable]");
@@ -376,6 +388,9 @@
     } else if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
       const form = event.target.closest("form[data-playground]") || document.querySelector("form[data-playground]");
       if (form && !document.querySelector("dialog[open]")) { event.preventDefault(); form.requestSubmit(); }
+    } else if (event.altKey && !event.ctrlKey && !event.metaKey && (event.code === "KeyJ" || event.code === "KeyK")) {
+      if (document.querySelector("dialog[open]")) return;
+      if (walk(event.code === "KeyJ" ? 1 : -1)) event.preventDefault();
     } else if (event.key === "Escape") {
       if (document.querySelector("dialog[open]")) return;
       const menu = document.querySelector("details.menu[open]");
