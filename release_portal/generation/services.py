@@ -41,7 +41,7 @@ def generate(
 
     Args:
         values: prompt, temperature, top_k, top_p, max_tokens, stop, seed, samples, penalties, logit_bias, logprobs,
-            echo, purpose; numbers may be text.
+            echo, purpose, end_user; numbers may be text.
         usual_tokens: length of an output where the values give none.
     """
     request = _request(actor, size, values, at=at, interface=interface, usual_tokens=usual_tokens)
@@ -120,6 +120,7 @@ def _request(
         interface=interface,
         needs_reader=interface == "web",
         purpose=str(values.get("purpose") or ""),
+        end_user=str(values.get("end_user") or ""),
     )
 
 

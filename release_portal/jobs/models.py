@@ -45,6 +45,7 @@ class Job(models.Model):
     function = models.CharField(max_length=12)
     interface = models.CharField(max_length=12)  # web, api
     purpose = models.CharField(max_length=3, blank=True)  # code; empty where the grant has none, or none is needed
+    end_user = models.CharField(max_length=60, blank=True)  # mark of whom a client named; empty: nobody
     submit_key = models.CharField(max_length=80, null=True, blank=True)  # noqa: DJ001 - NULL: no key, never equal
     state = models.CharField(max_length=12, default=QUEUED, choices=[(state, state) for state in STATES])
     finish_reason = models.CharField(max_length=16, blank=True)

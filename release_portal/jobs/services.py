@@ -42,6 +42,7 @@ from release_portal.core.errors import InvalidInput, PortalError, Unavailable
 from release_portal.core.keys import keys_for
 from release_portal.core.redis_client import redis_client
 from release_portal.epochs.services import grant_key, numbers_of, seat_key, size_key
+from release_portal.jobs.end_users import end_user_mark
 from release_portal.jobs.lookups import job_for
 from release_portal.jobs.models import Job, new_job_id
 from release_portal.jobs.prompts import require_tokens, tokens_in
@@ -75,6 +76,7 @@ class JobRequest:
         purpose: code of what it is for; may be left out where the grant has one purpose.
         priority: whether somebody waits for the answer.
         pooling: how an embedding becomes one vector.
+        end_user: whom a client says that it asks for; only a mark of it is kept.
     """
 
     size: str
@@ -87,6 +89,7 @@ class JobRequest:
     purpose: str = ""
     priority: Priority = Priority.INTERACTIVE
     pooling: Pooling = Pooling.MEAN
+    end_user: str = ""
 
     @property
     def most_new(self) -> int:
@@ -262,6 +265,7 @@ def _write_job(
         interface=request.interface,
         submit_key=request.submit_key,
         purpose=request.purpose,
+        end_user=end_user_mark(actor.account_id, request.end_user),
         stage=access.stage.slug,
         policy_version=POLICY_VERSION,
         card_version=card.number if card else 0,

@@ -31,6 +31,7 @@ NUMBERS = (
 SAMPLING = {*NUMBERS, "stop", "n", "max_tokens", "max_completion_tokens", "logit_bias", "logprobs"}
 # What the two addresses document; the worker itself could name as many for either.
 MOST_LOGPROBS, MOST_CHAT_LOGPROBS = 5, 20
+LONGEST_NAME = 512  # of whom the client asks for
 COMMON = SAMPLING | {"model", "stream", "stream_options", "user", "safety_identifier", "metadata"}
 
 
@@ -126,6 +127,7 @@ def _call(
     values |= {"samples": _number(data, "n"), "stop": data.get("stop"), "logit_bias": data.get("logit_bias"), **told}
     values["max_tokens"] = None if most is None else _number({"max_tokens": most}, "max_tokens")
     values["purpose"] = _purpose(data.get("metadata"))
+    values["end_user"] = _end_user(data)
     return Call(
         model=model,
         values=values,
@@ -135,6 +137,19 @@ def _call(
         is_stream=_boolean(data, "stream"),
         include_usage=_boolean(options or {}, "include_usage"),
     )
+
+
+def _end_user(data: Mapping[str, Any]) -> str:
+    """Return whom the client asks for, by the newer name where it uses both."""
+    named = {name: _name(data, name) for name in ("safety_identifier", "user")}
+    return named["safety_identifier"] or named["user"]
+
+
+def _name(data: Mapping[str, Any], name: str) -> str:
+    value = data.get(name)
+    if value is not None and not (isinstance(value, str) and len(value) <= LONGEST_NAME):
+        raise _wrong(name, f"{name} must be a text of at most {LONGEST_NAME} characters.")
+    return value or ""
 
 
 def _purpose(metadata: Any) -> str:

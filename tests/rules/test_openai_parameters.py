@@ -40,7 +40,7 @@ def test_every_parameter_arrives_under_the_name_that_generation_reads() -> None:
     assert values.values == {
         "temperature": 0.5, "top_p": 0.9, "top_k": 5, "stop": ["x"], "seed": 7, "samples": 2, "max_tokens": 9,
         "repetition_penalty": 1.2, "presence_penalty": 0.5, "frequency_penalty": -0.5, "logit_bias": {"5": -100},
-        "logprobs": 3, "echo": True, "purpose": "",
+        "logprobs": 3, "echo": True, "purpose": "", "end_user": "",
     }  # fmt: skip
     assert values.is_stream
     assert values.include_usage
@@ -60,6 +60,15 @@ def test_what_is_not_offered_is_accepted_only_when_it_asks_for_nothing(name: str
             continue
         error = wrong({name: value})
         assert (error.field, error.code) == (name, "unsupported_parameter")
+
+
+def test_whom_a_client_asks_for_is_a_text_by_either_name_and_the_newer_wins() -> None:
+    for name in ("user", "safety_identifier"):
+        assert read_completion({**COMPLETION, name: "u-1"}).values["end_user"] == "u-1"
+        assert read_chat({**CHAT, name: None}).values["end_user"] == ""
+        for value in (1, True, [], {}, ["u-1"], "x" * 513):
+            assert wrong({name: value}).field == name
+    assert read_chat({**CHAT, "user": "old", "safety_identifier": "new"}).values["end_user"] == "new"
 
 
 def test_a_chat_has_no_echo_and_a_completion_no_second_number_of_likeliest_tokens() -> None:

@@ -144,6 +144,18 @@ def test_an_echo_says_the_prompt_and_the_first_of_its_tokens_has_no_likelihood(
         assert [one for part in streamed for one in part[name]] == whole["logprobs"][name]
 
 
+def test_whom_a_client_asks_for_is_kept_as_a_mark_on_every_job_and_told_to_nobody(
+    world: World, service: redis.Redis, secret: str, script: Script
+) -> None:
+    script += [saying(service, " you")] * 3
+    answer = ask(secret, prompt=["Hello", "World"], user="patient 17")
+    assert ask(secret, safety_identifier="patient 17").status_code == 200
+    marks = {job.end_user for job in Job.objects.all()}
+    assert len(marks) == 1
+    assert "patient" not in marks.pop()
+    assert "patient" not in answer.content.decode()
+
+
 def test_nobody_who_did_not_ask_reads_likelihoods(
     world: World, service: redis.Redis, secret: str, script: Script
 ) -> None:
