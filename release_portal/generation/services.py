@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from inference.contract import Function
-from release_portal.access.lookups import size_for
+from inference.contract import Function, Priority
+from release_portal.access.lookups import SizeAccess, size_for
 from release_portal.access.policy import Action
 from release_portal.access.sampler_rules import Bounds
 from release_portal.core.actors import Actor
@@ -18,7 +18,8 @@ from release_portal.generation.limits import RANGES, read_prompt, read_settings
 from release_portal.jobs.lookups import generation_for, generations_for
 from release_portal.jobs.models import Job, Receipt
 from release_portal.jobs.prompts import text_of
-from release_portal.jobs.services import JobRequest, submit_job, submit_jobs
+from release_portal.jobs.services import JobRequest, check_request, submit_job, submit_jobs
+from release_portal.registry.models import ModelSize
 from release_portal.releases.lookups import longest_output
 
 
@@ -57,16 +58,55 @@ def generate_each(
     *,
     at: datetime,
     usual_tokens: int | None = None,
+    priority: Priority = Priority.INTERACTIVE,
 ) -> list[Job]:
     """Submit one generation for each prompt of a client's request, in their order: all of them, or none.
 
     Args:
         prompts: texts, or the ids of their tokens.
         values: as for `generate`, without a prompt; all share the settings and the seed.
+        priority: whether somebody waits for the answer.
     """
-    request = _request(actor, size, values, at=at, interface="api", usual_tokens=usual_tokens)
+    asked = _request(actor, size, values, at=at, interface="api", usual_tokens=usual_tokens)
+    request = replace(asked, priority=priority)
     texts = [one if isinstance(one, str) else _text_of(actor, size, one, at) for one in prompts]
     return submit_jobs(actor, [replace(request, prompt=read_prompt(text)) for text in texts], at=at)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How a size is open to an actor now, read once for many requests that are only looked at."""
+
+    access: SizeAccess
+    longest: int | None
+
+
+def terms_of(actor: Actor, size: str, *, at: datetime) -> Terms:
+    """Return the terms under which an actor generates with a size now; raise what the policy says."""
+    return Terms(size_for(actor, size, Action.GENERATE, at=at), longest_output(size))
+
+
+def check_generation(
+    terms: Terms, prompt: str | tuple[int, ...], values: Mapping[str, Any], *, usual_tokens: int | None = None
+) -> None:
+    """Raise what would refuse a generation whenever it came; submit nothing, and ask for no quota.
+
+    Args:
+        prompt: a text, or the ids of its tokens.
+        values: as for `generate`, without a prompt.
+    """
+    access = terms.access
+    bounds = access.grant.bounds() if access.grant else {}
+    settings = read_settings(values, fresh_seed, terms.longest, bounds=bounds, usual_tokens=usual_tokens)
+    request = JobRequest(
+        size=access.size.slug,
+        function=Function.GENERATE,
+        prompt=read_prompt(prompt if isinstance(prompt, str) else _text_in(access.size, prompt)),
+        settings=settings,
+        interface="api",
+        purpose=str(values.get("purpose") or ""),
+    )
+    check_request(access, request)
 
 
 def generate_together(
@@ -126,9 +166,12 @@ def _request(
 
 def _text_of(actor: Actor, size: str, ids: tuple[int, ...], at: datetime) -> str:
     """Return the text whose tokens these are; who may not use the size learns nothing of its vocabulary."""
-    found = size_for(actor, size, Action.GENERATE, at=at).size
-    assert found.current_revision is not None  # the policy refuses sizes without weights
-    return text_of(found, found.current_revision, ids)
+    return _text_in(size_for(actor, size, Action.GENERATE, at=at).size, ids)
+
+
+def _text_in(size: ModelSize, ids: tuple[int, ...]) -> str:
+    assert size.current_revision is not None  # the policy refuses sizes without weights
+    return text_of(size, size.current_revision, ids)
 
 
 def _bounds(actor: Actor, size: str, at: datetime) -> Bounds:

@@ -127,6 +127,23 @@ def submit_jobs(actor: Actor, requests: Sequence[JobRequest], *, at: datetime) -
     return _permit_and_queue(actor, requests, counts, at)
 
 
+def check_request(access: SizeAccess, request: JobRequest) -> None:
+    """Raise what would refuse a request whenever it came: its prompt, length, bounds or purpose; not the quota.
+
+    Args:
+        access: how the size is open to whoever asks; many requests can be held against the same one.
+    """
+    prompt_tokens = _count(access.size, request)
+    _check_terms(access, request, prompt_tokens)
+
+
+def _check_terms(access: SizeAccess, request: JobRequest, prompt_tokens: int) -> str:
+    """Hold a request against restrictions and grant; return the purpose that it then has."""
+    _check_length(request, access.restrictions)
+    _check_bounds(request, access.grant, prompt_tokens)
+    return purpose_of_job(access.grant.purposes if access.grant else (), request.purpose)
+
+
 def _count(size: ModelSize, request: JobRequest) -> int:
     """Return the tokens of a prompt; refuse what the size's vocabulary and context cannot take."""
     revision = size.current_revision
@@ -206,9 +223,7 @@ def _permit(
     """Check one request, hold its tokens and write its job."""
     access = opened.access
     asked = prompt_tokens + request.most_new * request.settings.samples
-    _check_length(request, access.restrictions)
-    _check_bounds(request, access.grant, prompt_tokens)
-    request = replace(request, purpose=purpose_of_job(access.grant.purposes if access.grant else (), request.purpose))
+    request = replace(request, purpose=_check_terms(access, request, prompt_tokens))
     claim = Claim(opened.holder, new_job_id(), asked)
     held.enter_context(reserved(claim, opened.limits, at=at))
     job = _write_job(actor, request, access, claim, prompt_tokens, at)

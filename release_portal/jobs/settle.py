@@ -87,7 +87,8 @@ def settle(
     """Write the end of a job; return False when it had ended before.
 
     Args:
-        samples: what was delivered, as [{"text", "tokens", "finish"}] or one score result.
+        samples: what was delivered, as [{"text", "tokens", "finish"}] or one score result; with "logprobs", which only
+            the handlers get, where they were asked for.
         times: what the stream tells of its course; empty when it is gone.
         is_redis_away: do not wait for it once more; what the job had set aside is looked up when it is back.
     """
@@ -103,7 +104,7 @@ def settle(
         job.started_at, job.last_token_at = times.started_at, times.last_token_at
         job.completion_tokens = outcome.usage.completion_tokens
         job.charged_tokens = 0 if outcome.reason in UNCHARGED else _spent(outcome.usage)
-        job.sealed_output = Job.sealed(json.dumps(samples)) if samples else None
+        job.sealed_output = Job.sealed(json.dumps(_kept(samples))) if samples else None
         job.reserved_tokens = 0
         job.save()
         charge(job)
@@ -111,6 +112,11 @@ def settle(
             release_on_commit(job)
         handlers.run_settled(job, samples, at=at)
     return True
+
+
+def _kept(samples: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What a row keeps of its samples: the log-probabilities are for whoever was to be answered."""
+    return [{name: value for name, value in sample.items() if name != "logprobs"} for sample in samples]
 
 
 def _spent(usage: Usage) -> int:
@@ -264,4 +270,6 @@ def collect_pieces(pieces: Iterable[dict[str, Any]], count: int) -> list[dict[st
         sample["text"] += piece["text"]
         sample["tokens"] = piece["tokens"]
         sample["finish"] = piece["finish"] or sample["finish"]
+        if piece.get("logprobs"):
+            sample.setdefault("logprobs", []).extend(piece["logprobs"])
     return samples
