@@ -64,6 +64,7 @@ INSTALLED_APPS = [
     "release_portal.jobs",
     "release_portal.provenance",
     "release_portal.generation",
+    "release_portal.batches",
     "release_portal.detection",
     "release_portal.moves",
     "release_portal.misuse",
@@ -123,6 +124,10 @@ STORE_ROOT = env.path("STORE_ROOT", PORTAL_HOME / "store")
 # What applicants attach; never below anything that is served as a file.
 ATTACHMENT_ROOT = env.path("ATTACHMENT_ROOT", PORTAL_HOME / "attachments")
 ATTACHMENT_MAX_BYTES = env.integer("ATTACHMENT_MAX_BYTES", 10_000_000, least=1_000)
+# Files of requests that are worked off when nobody waits, and how many requests of one file run at once.
+BATCH_MAX_BYTES = env.integer("BATCH_MAX_BYTES", 8_000_000, least=1_000)
+BATCH_MAX_LINES = env.integer("BATCH_MAX_LINES", 1_000, least=1)
+BATCH_IN_FLIGHT = env.integer("BATCH_IN_FLIGHT", 8, least=1)
 # Tokens of prompt and completion that a worker holds for one request; the worker reads the same variable.
 SERVED_CONTEXT = env.integer("INFERENCE_CONTEXT", 2048, least=64)
 MODEL_CACHE = env.path("MODEL_CACHE", BASE_DIR / ".cache" / "models")
@@ -187,7 +192,9 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = env.integer("MAX_BODY_BYTES", 1_000_000, least=1_0
 # One file arrives where it is attached or handed in; it stays in memory, so that no disk holds it unsealed.
 UPLOAD_MAX_BYTES = ATTACHMENT_MAX_BYTES + DATA_UPLOAD_MAX_MEMORY_SIZE
 UPLOAD_PATHS = r"^/(api/)?(applications/[^/]+/attachments|grants/[^/]+/duties/[^/]+/hand_in)/$"
-FILE_UPLOAD_MAX_MEMORY_SIZE = UPLOAD_MAX_BYTES
+BATCH_UPLOAD_MAX_BYTES = BATCH_MAX_BYTES + DATA_UPLOAD_MAX_MEMORY_SIZE
+BATCH_UPLOAD_PATHS = r"^/(v1/files|batches/)$"
+FILE_UPLOAD_MAX_MEMORY_SIZE = max(UPLOAD_MAX_BYTES, BATCH_UPLOAD_MAX_BYTES)
 DATA_UPLOAD_MAX_NUMBER_FILES = 5
 CSRF_FAILURE_VIEW = "release_portal.pages.errors.csrf_failure"
 X_FRAME_OPTIONS = "DENY"

@@ -25,6 +25,9 @@ from release_portal.access.queue.tiers import refresh_tiers
 from release_portal.access.reminders import remind_of_ends, remind_of_lapses
 from release_portal.access.services import expire_grants, lapse_suspensions
 from release_portal.accounts.deletions import carry_out_deletions, erase_what_is_over
+from release_portal.batches.feeding import advance_batch, open_batches
+from release_portal.batches.settling import TASK as ADVANCE_BATCH
+from release_portal.batches.settling import ask_to_advance
 from release_portal.celery import app
 from release_portal.core.actors import system_actor
 from release_portal.core.clock import now
@@ -131,6 +134,21 @@ def watch_releases() -> None:
     observe_proposals(MONITOR, at=now())
 
 
+@shared_task(name="portal.look_at_batches")
+def look_at_batches() -> None:
+    """Take every open batch on, each by a task of its own: one that fails keeps no other waiting."""
+    close_old_connections()
+    for batch_id in open_batches():
+        ask_to_advance(batch_id)
+
+
+@shared_task(name=ADVANCE_BATCH)
+def advance_one_batch(batch_id: str) -> None:
+    """Take one batch on."""
+    close_old_connections()
+    advance_batch(batch_id, at=now())
+
+
 @shared_task(name="portal.seal_jobs")
 def seal_ended_jobs() -> None:
     """Chain ended jobs to the record."""
@@ -150,5 +168,6 @@ app.conf.beat_schedule = {
     "send-mail": {"task": "portal.send_mail", "schedule": 5.0},
     "purge-idempotency": {"task": "portal.purge_idempotency", "schedule": 3600.0},
     "watch-releases": {"task": "portal.watch_releases", "schedule": 60.0},
+    "look-at-batches": {"task": "portal.look_at_batches", "schedule": 5.0},
     "seal-jobs": {"task": "portal.seal_jobs", "schedule": 60.0},
 }

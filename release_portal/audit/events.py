@@ -203,6 +203,11 @@ _ALL = (
     EventKind("freeze.lifted", "freeze lifted early", public=True),
     EventKind("duty.added", "time on duty added"),
     EventKind("duty.removed", "time on duty removed"),
+    EventKind("batch.file_kept", "file of requests kept"),
+    EventKind("batch.file_deleted", "file of a batch deleted"),
+    EventKind("batch.created", "batch made"),
+    EventKind("batch.cancelled", "batch cancelled"),
+    EventKind("batch.ended", "batch ended"),
     EventKind("jobs.sealed", "ended jobs sealed by their root"),
 )
 

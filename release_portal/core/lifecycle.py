@@ -16,7 +16,7 @@ class Command:
         name: verb.
         sources: states from which the command is allowed.
         target: state after it; None when the state stays.
-        by: role slugs that may give it; "holder", "applicant" and "system" stand for relations, not roles.
+        by: role slugs that may give it; "holder", "applicant", "owner" and "system" stand for relations, not roles.
         note: sentence for the published matrix.
     """
 

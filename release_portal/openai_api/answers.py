@@ -124,7 +124,11 @@ def _line(data: dict[str, Any]) -> bytes:
 
 def failure_of(event: Event) -> PortalError:
     """Return the error that an end without success is."""
-    reason, message = event.body["reason"], event.body["message"]
+    return failure(event.body["reason"], event.body["message"])
+
+
+def failure(reason: str, message: str) -> PortalError:
+    """Return the error that an end for this reason is."""
     if reason == FinishReason.OVERLOADED:
         return TooMuch(message, code=reason, retry_at=now() + OVERLOAD_WAIT)
     error = Unavailable(message, code=reason)

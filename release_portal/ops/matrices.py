@@ -11,6 +11,7 @@ from release_portal.access.people.cohort_rules import COHORT
 from release_portal.access.people.seat_rules import SEAT
 from release_portal.accounts.deletion_rules import DELETION
 from release_portal.appeals.rules import APPEAL
+from release_portal.batches.rules import BATCH
 from release_portal.core.lifecycle import Lifecycle
 from release_portal.misuse.report_rules import REPORT
 from release_portal.moves.recall_rules import RECALL
@@ -43,6 +44,7 @@ LIFECYCLES: tuple[Lifecycle, ...] = (
     NARROWING,
     RETIREMENT,
     RECALL,
+    BATCH,
 )
 
 HEAD = """# Who may do what, and when

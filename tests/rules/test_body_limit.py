@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from release_portal.core.body_limit import limit_body
-from release_portal.core.body_sizes import limit_of, takes_file
+from release_portal.core.body_sizes import limit_of, takes_file, too_large
 
 FILES = "/applications/a-1/attachments/"
 
@@ -84,3 +84,18 @@ def test_each_address_has_its_own_limit() -> None:
 def test_files_are_taken_at_their_own_addresses_only(path: str, is_taken: bool, settings: Any) -> None:
     assert takes_file(path) is is_taken
     assert limit_of(path) == (settings.UPLOAD_MAX_BYTES if is_taken else settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+
+
+@pytest.mark.parametrize(
+    ("path", "is_taken"),
+    [
+        ("/v1/files", True),
+        ("/batches/", True),
+        ("/v1/files/f-1", False),
+        ("/batches/b/", False),
+        ("/v1/batches", False),
+    ],
+)
+def test_files_of_requests_are_taken_where_a_batch_begins(path: str, is_taken: bool, settings: Any) -> None:
+    assert limit_of(path) == (settings.BATCH_UPLOAD_MAX_BYTES if is_taken else settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+    assert ("file" in too_large(path).reason) is is_taken

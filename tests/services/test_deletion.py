@@ -61,7 +61,7 @@ WAIT = timedelta(days=14)
 ERASED = {
     "account", "tokens", "duty_shifts", "looks", "notices", "appeals", "appeal_links", "jobs", "detection_reports",
     "applications", "attachments", "grants", "seats", "obligations", "close_outs", "changes", "eligibility",
-    "duty_files",
+    "duty_files", "batches", "batch_files", "batch_lines",
 }  # fmt: skip
 
 

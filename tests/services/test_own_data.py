@@ -43,6 +43,8 @@ WHERE = {
     "jobs.Job.account": "jobs",
     "notices.Notice.recipient": "notices",
     "detection.DetectionReport.owner": "detection_reports",
+    "batches.Batch.owner": "batches",
+    "batches.BatchFile.owner": "batch_files",
     "account.EmailAddress.user": "account",  # the address itself
 }
 

@@ -1,0 +1,1 @@
+"""Batches: many requests in one file, worked off behind everything for which somebody waits."""
