@@ -45,6 +45,9 @@ TABLE: dict[str, tuple[str, str]] = {
     "openai-model": ("401", "405"),
     "openai-completions": ("405", "401"),
     "openai-chat": ("405", "401"),
+    **dict.fromkeys(("openai-files", "openai-batches"), ("401", "401")),
+    **dict.fromkeys(("openai-file", "openai-file-content", "openai-batch"), ("401", "405")),
+    "openai-batch-cancel": ("405", "401"),
     "openai-unknown": ("404", "404"),
     "catalogue": (EVERYONE, EVERYONE),
     "family": (EVERYONE, EVERYONE),
@@ -292,7 +295,7 @@ def objects(world: World) -> dict[str, Any]:
         "report_id": "nobodys", "uidb36": "1", "key": "x", "criterion": "C07", "vote_id": 10**6, "waiver_id": 10**6,
         "comment_id": 10**6, "subject": "grant:nobodys:suspension:1", "token": "nobodys", "appeal_id": "nobodys",
         "seat_id": 10**6, "command": "announce", "attachment_id": "nobodys",
-        "kind": "referee", "attestation_id": "nobodys", "file_id": "nobodys",
+        "kind": "referee", "attestation_id": "nobodys", "file_id": "nobodys", "batch_id": "nobodys",
     }  # fmt: skip
 
 
