@@ -14,6 +14,7 @@ from django.db.models import Count, Q
 
 from release_portal.batches.rules import (
     DONE,
+    IN_PROGRESS,
     LINE_STATES,
     OPEN,
     OPEN_LINES,
@@ -105,7 +106,7 @@ class Batch(models.Model):
 
     def is_closing(self, at: datetime) -> bool:
         """Whether nothing of it is begun any more."""
-        return self.state != "in_progress" or at >= self.expires_at
+        return self.state != IN_PROGRESS or at >= self.expires_at
 
 
 class BatchFile(models.Model):

@@ -15,6 +15,7 @@ from release_portal.batches.endpoints import endpoint_of
 from release_portal.batches.models import BatchLine
 from release_portal.batches.rules import FAULTY, WAITING, is_tried_again
 from release_portal.celery import app
+from release_portal.core.errors import PortalError
 from release_portal.jobs.models import Job
 
 logger = logging.getLogger(__name__)
@@ -32,7 +33,11 @@ def end_line(job: Job, samples: list[dict[str, Any]], at: datetime) -> None:
         line.state, line.job, line.faults = WAITING, None, line.faults + (reason in FAULTY)
         line.save(update_fields=["state", "job", "faults"])
         return  # the next look at the batch submits it, not this very moment
-    _write(line, job, reason, samples, at)
+    try:
+        _write(line, job, reason, samples, at)
+    except (PortalError, KeyError, TypeError, ValueError):  # written by another version: the job must still end
+        logger.exception("the answer of %s cannot be written", job.pk)
+        write_not_run(line, "answer_lost")
     line.save(update_fields=FIELDS)
     transaction.on_commit(lambda: ask_to_advance(line.batch_id))
 

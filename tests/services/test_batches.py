@@ -602,6 +602,20 @@ def test_a_settlement_that_is_repeated_changes_no_answer(
     assert len(events("batch.ended")) == 1
 
 
+def test_an_answer_that_cannot_be_written_keeps_no_job_from_its_end(
+    world: World, service: redis.Redis, committed: Committed
+) -> None:
+    """A portal of another version may know the body or the address no more: the settlement must go on all the same."""
+    batch = make(world, committed, request(1))
+    advance(batch, world, committed)
+    (job,) = running(batch)
+    Batch.objects.update(endpoint="/v1/of-yesterday")
+    work(service, job, committed)
+    job.refresh_from_db()
+    (one,) = results(advance(batch, world, committed).error_file_id)
+    assert (job.state, one["error"]["code"], one["response"]) == ("done", "answer_lost", None)
+
+
 def test_the_handler_is_registered_for_generations_and_leaves_other_jobs_alone(
     world: World, service: redis.Redis, committed: Committed
 ) -> None:
