@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TypeVar
 
 from django.db.models import Q, QuerySet
 
 from release_portal.batches.models import Batch, BatchFile, BatchLine
+from release_portal.batches.rules import REFUSED
 from release_portal.core.actors import Actor
 from release_portal.core.decisions import may_not
 from release_portal.core.errors import InvalidInput, NotFound, error_of
@@ -20,7 +22,7 @@ def batches_for(actor: Actor) -> QuerySet[Batch]:
     if not actor.is_person:
         return Batch.objects.none()
     _require_scope(actor)
-    return Batch.objects.filter(owner_id=actor.account_id).counted()
+    return Batch.objects.filter(owner_id=actor.account_id).counted().order_by("-created_at", "-pk")
 
 
 def batch_for(actor: Actor, batch_id: str) -> Batch:
@@ -47,9 +49,23 @@ def file_for(actor: Actor, file_id: str) -> BatchFile:
     return file
 
 
+def files_of(actor: Actor, batch: Batch) -> list[BatchFile]:
+    """Return what is there of the files of a batch that was looked up: its results, its failures, its input."""
+    ids = [batch.output_file_id, batch.error_file_id, batch.input_file_id]
+    found = files_for(actor).in_bulk([one for one in ids if one])
+    return [found[one] for one in ids if one in found]
+
+
+def names_of_inputs(actor: Actor, batches: Iterable[Batch]) -> dict[str, str]:
+    """Return what the input files of batches are called, by their ids; a deleted one has no name any more."""
+    ids = [batch.input_file_id for batch in batches]
+    return dict(files_for(actor).filter(pk__in=ids).values_list("pk", "name"))
+
+
 def failed_lines_of(batch: Batch, most: int) -> list[BatchLine]:
-    """Return the first lines of a batch that failed, for its owner's page."""
-    return list(batch.lines.filter(state="failed").order_by("number")[:most])
+    """Return the first lines of a batch that failed and whose answers were not deleted, for its owner's page."""
+    failed = batch.lines.filter(state=REFUSED).exclude(sealed_answer=b"")
+    return list(failed.order_by("number")[:most])
 
 
 def _require_scope(actor: Actor) -> None:

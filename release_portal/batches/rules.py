@@ -45,6 +45,11 @@ MOST_FAULTS = 3
 PASSING = frozenset({"overloaded", "concurrent", "requests_per_minute"})
 
 
+def may_cancel(state: str) -> bool:
+    """Whether its owner may cancel a batch in this state."""
+    return bool(BATCH.decide("cancel", state, {"owner"}))
+
+
 def is_worth_waiting(error: PortalError, running: int) -> bool:
     """Whether a refused line should wait instead of failing.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
@@ -21,7 +21,7 @@ from release_portal.batches.models import INPUT, Batch, BatchFile, BatchLine
 from release_portal.batches.rules import CANCELLING, LASTS, MOST_FILES, MOST_OPEN
 from release_portal.batches.settling import ask_to_advance
 from release_portal.core.actors import Actor
-from release_portal.core.errors import InvalidInput, NotAllowed, NotNow
+from release_portal.core.errors import InvalidInput, NotAllowed, NotNow, PortalError
 from release_portal.core.keys import seal
 
 LONGEST_NAME = 200
@@ -110,6 +110,25 @@ def create_batch(actor: Actor, order: Order, *, at: datetime) -> Batch:
             return earlier
         raise
     return batch_for(actor, batch.pk)
+
+
+def send_batch(actor: Actor, name: str, content: bytes, order: Order, *, at: datetime) -> Batch:
+    """Keep a file and make a batch of it in one act; where no batch comes of it the file is not kept either.
+
+    Args:
+        order: what is asked for; it names no file yet.
+
+    Raises:
+        PortalError: as for `keep_file` and `create_batch`.
+    """
+    if earlier := _same_submission(actor, order):
+        return earlier
+    file = keep_file(actor, name, content, at=at)
+    try:
+        return create_batch(actor, replace(order, file_id=file.pk), at=at)
+    except PortalError:
+        delete_file(actor, file.pk, at=at)
+        raise
 
 
 def _same_submission(actor: Actor, order: Order) -> Batch | None:

@@ -22,6 +22,7 @@ NAVIGATION = (
     ("proposals", _("Proposals")),
     ("home", _("Home")),
     ("generations", _("Generations")),
+    ("batches", _("Batches")),
     ("detection", _("Detection")),
     ("review-queue", _("Review")),
     ("appeal-queue", _("Appeals")),

@@ -48,6 +48,7 @@ urlpatterns = [
     path(GENERATION + "stream/", generations.stream, name="generation-stream"),
     path(GENERATION + "stop/", generations.stop, name="generation-stop"),
     path(GENERATION + "facts/", generations.facts, name="generation-facts"),
+    path("", include("release_portal.pages.urls_batches")),
     path("", include("release_portal.pages.urls_detection")),
     path("", include("release_portal.pages.urls_replay")),
     path("", include("release_portal.pages.urls_grants")),

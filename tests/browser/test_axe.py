@@ -13,6 +13,7 @@ from playwright.sync_api import Page
 
 from tests.browser.conftest import DESKTOP, PHONE, Open, shot
 from tests.stack.portal import Portal
+from tests.stack.test_openai_batches import begin
 
 pytestmark = pytest.mark.browser
 
@@ -71,6 +72,9 @@ PAGES: dict[str, tuple[str, str]] = {
     "generations": ("cleo", "/generations/"),
     "compare": ("cleo", "/compare/?a={job}&b={job}"),
     "generation": ("cleo", "/generations/{job}/"),
+    "batches": ("cleo", "/batches/"),
+    "batch": ("cleo", "/batches/{batch}/"),
+    "batch-cancel": ("cleo", "/batches/{batch}/cancel/"),
     "detection": ("cleo", "/detection/"),
     "detection-report": ("cleo", "/detection/{detection}/"),
     "grants": ("eve", "/grants/"),
@@ -119,7 +123,7 @@ NO_PAGE = {
     "grant-command", "token-create", "token-revoke", "audit-verify", "own-data-export", "card-preview", "card-raw",
     "application-command", "review-command", "notice-read", "notices-read", "mail-again", "hold-command",
     "narrowing-confirm", "recall-command", "recall-notice-command", "partner-report-answer",
-    "report-message", "report-command", "detection-result",
+    "report-message", "report-command", "detection-result", "batch-progress", "batch-file", "batch-file-delete",
     "proposal-command", "proposal-vote", "proposal-answer", "waiver-ask", "waiver-agree", "window-open",
     "reviewer-invite", "comment-answer", "comment-hide", "workspace-accept", "evidence-measure", "evidence-review",
     "freeze-lift", "duty-remove", "appeal-answer", "appeal-command",
@@ -237,6 +241,7 @@ def ids(portal: Portal) -> dict[str, str]:
     found = json.loads(portal.ask(FIND).splitlines()[-1])
     with openai.OpenAI(base_url=f"{portal.url}/v1", api_key=portal.token("cleo")) as client:
         answer = client.completions.create(model=MODEL, prompt="A long walk by the sea:", max_tokens=150, seed=8)
+        found["batch"] = begin(client, {"prompt": "The sea is", "max_tokens": 4}, {"prompt": "One", "max_tokens": 4})
     found["job"] = "job-" + answer.id.partition("-job-")[2]
     text = ("The sea was calm and the harbour slept. " * 12) + answer.choices[0].text
     found["detection"] = portal.ask(DETECT.format(size=MODEL, text=text)).splitlines()[-1]

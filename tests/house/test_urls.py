@@ -98,6 +98,8 @@ TABLE: dict[str, tuple[str, str]] = {
     "generation-facts": ("202: cleo; 401: anonymous; else 404", "202: cleo; 401: anonymous; else 404"),
     "generation-stop": (TO_PAGE, "503: cleo; 401: anonymous; else 404"),
     "generation-again": ("303: cleo; 401: anonymous; else 404", "503: cleo; 401: anonymous; else 404"),
+    "batches": (SIGNED_IN, "400: cleo; 401: anonymous; else 403"),
+    **dict.fromkeys(("batch", "batch-progress", "batch-cancel", "batch-file", "batch-file-delete"), (ABSENT, ABSENT)),
     "grants": (SIGNED_IN, SIGNED_IN),
     "grant": (f"200: cleo {STAFF}; 401: anonymous; else 404", f"200: cleo {STAFF}; 401: anonymous; else 404"),
     "grant-command": (

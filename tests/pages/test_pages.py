@@ -568,7 +568,7 @@ class TestAudit:
 
 class TestEverywhere:
     OPEN = ("catalogue", "about-stages")
-    SIGNED_IN = ("home", "generations", "grants", "account")
+    SIGNED_IN = ("home", "generations", "batches", "grants", "account")
 
     @pytest.mark.parametrize("name", [*OPEN, *SIGNED_IN])
     @pytest.mark.parametrize("who", ["anonymous", "cleo", "finn", "ada", "ben"])
