@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections import Counter
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 from typing import Any
-
-from asgiref.sync import sync_to_async
 
 from inference.contract import FinishReason
 from release_portal.core.clock import now
 from release_portal.core.errors import PortalError, TooMuch, Unavailable
 from release_portal.jobs.models import Job
-from release_portal.jobs.relay import Event, relay_all
-from release_portal.jobs.services import request_stop
+from release_portal.jobs.relay import Event
 from release_portal.jobs.settle import collect_pieces
 from release_portal.jobs.workers import OVERLOAD_WAIT
 from release_portal.openai_api.errors import body_of
 from release_portal.openai_api.logprobs import LogprobWriter
 from release_portal.openai_api.parameters import Call
 from release_portal.openai_api.shapes import Shape
+from release_portal.openai_api.work import Work
 
 
 class Answer:
@@ -34,8 +30,7 @@ class Answer:
 
     def __init__(self, jobs: Sequence[Job], call: Call, shape: Shape) -> None:
         self._jobs, self._call, self._shape = jobs, call, shape
-        self._open = {job.pk for job in jobs}
-        self._usage: Counter[str] = Counter()
+        self._work = Work(jobs)
         self._samples = jobs[0].settings.samples
         self._tells_logprobs = jobs[0].settings.logprobs is not None
         self._writers = [LogprobWriter(shape.is_chat) for _ in range(len(jobs) * self._samples)]
@@ -43,20 +38,20 @@ class Answer:
     async def whole(self) -> dict[str, Any]:
         """Wait for all ends; raise what the first failure was."""
         pieces: list[list[dict[str, Any]]] = [[] for _ in self._jobs]
-        async with aclosing(self._events()) as events:
+        async with aclosing(self._work.events()) as events:
             async for number, event in events:
                 if event.kind == "tokens":
                     pieces[number].extend(event.body)
                 elif event.kind == "end" and not event.body["is_success"]:
                     raise failure_of(event)
         samples = [sample for number, of_job in enumerate(pieces) for sample in self._collected(number, of_job)]
-        return self._shape.whole(samples, self._usage)
+        return self._shape.whole(samples, self._work.usage)
 
     async def stream(self) -> AsyncGenerator[bytes, None]:
         """Write the events of a stream; an error is the last of them."""
         for line in self._opening():
             yield line
-        async with aclosing(self._events()) as events:
+        async with aclosing(self._work.events()) as events:
             async for number, event in events:
                 for line in self._lines(number, event):
                     yield line
@@ -64,19 +59,6 @@ class Answer:
                     return
         for line in self._closing():
             yield line
-
-    async def _events(self) -> AsyncGenerator[tuple[int, Event], None]:
-        """Yield what the jobs tell, and count what they cost; a client that goes away stops the work."""
-        try:
-            async with aclosing(relay_all([job.pk for job in self._jobs])) as events:
-                async for number, event in events:
-                    if event.kind == "end":
-                        self._open.discard(self._jobs[number].pk)
-                        self._usage.update(event.body["usage"])
-                    yield number, event
-        finally:
-            if self._open:
-                await asyncio.shield(_stop(tuple(self._open)))
 
     def _collected(self, number: int, pieces: list[dict[str, Any]]) -> list[dict[str, Any]]:
         samples = collect_pieces(pieces, self._samples)
@@ -114,7 +96,7 @@ class Answer:
         return [_line(self._shape.opening(index, with_usage=self._call.include_usage)) for index in opened]
 
     def _closing(self) -> list[bytes]:
-        usage = [_line(self._shape.usage_chunk(self._usage))] if self._call.include_usage else []
+        usage = [_line(self._shape.usage_chunk(self._work.usage))] if self._call.include_usage else []
         return [*usage, b"data: [DONE]\n\n"]
 
 
@@ -137,12 +119,3 @@ def failure(reason: str, message: str) -> PortalError:
     elif reason == FinishReason.INVALID:
         error.status = 400
     return error
-
-
-@sync_to_async
-def _stop(job_ids: Sequence[str]) -> None:
-    try:
-        for job_id in job_ids:
-            request_stop(job_id, FinishReason.CANCELLED)
-    except Unavailable:
-        return  # without Redis nothing is running either

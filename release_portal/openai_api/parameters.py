@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from inference.contract import Pooling
 from release_portal.core.errors import InvalidInput
 from release_portal.generation.limits import MOST_PROMPTS
 
@@ -32,7 +33,8 @@ SAMPLING = {*NUMBERS, "stop", "n", "max_tokens", "max_completion_tokens", "logit
 # What the two addresses document; the worker itself could name as many for either.
 MOST_LOGPROBS, MOST_CHAT_LOGPROBS = 5, 20
 LONGEST_NAME = 512  # of whom the client asks for
-COMMON = SAMPLING | {"model", "stream", "stream_options", "user", "safety_identifier", "metadata"}
+OWN = {"model", "user", "safety_identifier", "metadata"}  # the client's own, and what its job is for
+COMMON = SAMPLING | OWN | {"stream", "stream_options"}
 
 
 Prompt = str | tuple[int, ...]
@@ -61,6 +63,29 @@ class Call:
     include_usage: bool
 
 
+@dataclass(frozen=True)
+class EmbeddingCall:
+    """What a client asks for of /v1/embeddings.
+
+    Args:
+        model: catalogue id.
+        texts: texts or token ids.
+        is_packed: vectors as base64 of little-endian float32, else as numbers.
+        pooling: of the hidden states of a text's tokens.
+        dimensions: how many numbers the client expects of a vector.
+        purpose: code of a purpose.
+        end_user: whom the client asks for.
+    """
+
+    model: str
+    texts: tuple[Prompt, ...]
+    is_packed: bool
+    pooling: Pooling
+    dimensions: int | None
+    purpose: str
+    end_user: str
+
+
 def read_json(body: bytes) -> dict[str, Any]:
     """Return the JSON object of a body; raise InvalidInput for anything else."""
     try:
@@ -82,7 +107,7 @@ def read_completion(data: Mapping[str, Any]) -> Call:
     """Read the parameters of /v1/completions."""
     _refuse_unknown(data, COMMON | {"prompt", "echo"})
     told = {"echo": _boolean(data, "echo"), "logprobs": _at_most(data, "logprobs", MOST_LOGPROBS)}
-    return _call(data, DEFAULT_MAX_TOKENS, told, prompts=_prompts(data.get("prompt")))
+    return _call(data, DEFAULT_MAX_TOKENS, told, prompts=_prompts(data.get("prompt"), "prompt"))
 
 
 def read_chat(data: Mapping[str, Any]) -> Call:
@@ -90,6 +115,38 @@ def read_chat(data: Mapping[str, Any]) -> Call:
     _refuse_unknown(data, COMMON | {"messages", "top_logprobs"})
     told = {"logprobs": _chat_logprobs(data)}
     return _call(data, DEFAULT_CHAT_TOKENS, told, messages=_messages(data.get("messages")))
+
+
+def read_embedding(data: Mapping[str, Any]) -> EmbeddingCall:
+    """Read the parameters of /v1/embeddings."""
+    _refuse_unknown(data, OWN | {"input", "encoding_format", "dimensions", "pooling"})
+    dimensions = _number(data, "dimensions")
+    if dimensions is not None and not (dimensions >= 1 and dimensions == int(dimensions)):
+        raise _wrong("dimensions", "dimensions must be a whole number of at least 1.")
+    return EmbeddingCall(
+        model=_model(data),
+        texts=_prompts(data.get("input"), "input"),
+        is_packed=_one_of(data, "encoding_format", ("float", "base64")) == "base64",
+        pooling=Pooling(_one_of(data, "pooling", tuple(Pooling))),
+        dimensions=None if dimensions is None else int(dimensions),
+        purpose=_purpose(data.get("metadata")),
+        end_user=_end_user(data),
+    )
+
+
+def _one_of(data: Mapping[str, Any], name: str, values: tuple[str, ...]) -> str:
+    """Return which of the values is asked for, the first where none is."""
+    value = data.get(name)
+    if value is not None and (not isinstance(value, str) or value not in values):
+        raise _wrong(name, f"{name} must be {' or '.join(values)}.")
+    return value or values[0]
+
+
+def _model(data: Mapping[str, Any]) -> str:
+    model = data.get("model")
+    if not isinstance(model, str) or not model:
+        raise _wrong("model", "model must be the id of a model, as /v1/models lists them.")
+    return model
 
 
 def _chat_logprobs(data: Mapping[str, Any]) -> int | None:
@@ -115,9 +172,7 @@ def _call(
     prompts: tuple[Prompt, ...] = (),
     messages: tuple[dict[str, str], ...] = (),
 ) -> Call:
-    model = data.get("model")
-    if not isinstance(model, str) or not model:
-        raise _wrong("model", "model must be the id of a model, as /v1/models lists them.")
+    model = _model(data)
     options = data.get("stream_options")
     if options is not None and not isinstance(options, dict):
         raise _wrong("stream_options", "stream_options must be an object.")
@@ -173,21 +228,21 @@ def _refuse_unknown(data: Mapping[str, Any], known: set[str]) -> None:
             raise _wrong(name, f"{name} is not a parameter of this address.", "unknown_parameter")
 
 
-def _prompts(value: Any) -> tuple[Prompt, ...]:
+def _prompts(value: Any, name: str) -> tuple[Prompt, ...]:
     """Read one prompt or several: texts or lists of token ids."""
     if isinstance(value, list) and value and not _is_token(value[0]):
         if len(value) > MOST_PROMPTS:
-            raise _wrong("prompt", f"prompt takes at most {MOST_PROMPTS} prompts.")
-        return tuple(_prompt(one) for one in value)
-    return (_prompt(value),)
+            raise _wrong(name, f"{name} takes at most {MOST_PROMPTS} texts.")
+        return tuple(_prompt(one, name) for one in value)
+    return (_prompt(value, name),)
 
 
-def _prompt(value: Any) -> Prompt:
+def _prompt(value: Any, name: str) -> Prompt:
     if isinstance(value, str):
         return value
     if isinstance(value, list) and value and all(_is_token(one) for one in value):
         return tuple(value)
-    raise _wrong("prompt", "prompt must be a text, a list of token ids, or a list of these; none of them missing.")
+    raise _wrong(name, f"{name} must be a text, a list of token ids, or a list of these; none of them missing.")
 
 
 def _is_token(value: Any) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -12,12 +14,13 @@ from django.urls import reverse
 from release_portal.core.actors import Actor
 from release_portal.core.clock import now
 from release_portal.core.errors import NotFound, PortalError, TooMuch
+from release_portal.generation.embedding import embed_each
 from release_portal.generation.services import generate_each
 from release_portal.jobs.models import Job
 from release_portal.jobs.workers import precision_now
 from release_portal.openai_api.errors import Limited, no_model
 from release_portal.openai_api.limits import rate_headers, refused_headers
-from release_portal.openai_api.parameters import Call, Prompt
+from release_portal.openai_api.parameters import Call, EmbeddingCall, Prompt
 from release_portal.openai_api.shapes import Shape
 
 
@@ -43,16 +46,41 @@ class Submission:
 def submit(actor: Actor, asked: Submission) -> tuple[list[Job], dict[str, str]]:
     """Submit a job for each prompt; return them with the headers that say what is left of the quota."""
     at, call = now(), asked.call
-    try:
+    with _in_words_of_the_client(actor, call.model, at, asked.client_name):
         jobs = generate_each(actor, call.model, asked.prompts, call.values, at=at, usual_tokens=call.usual_tokens)
-    except NotFound as error:
-        raise no_model(call.model) from error
-    except TooMuch as error:
-        raise Limited(error, refused_headers(actor, call.model, at)) from error
-    except PortalError as error:
-        error.field = asked.client_name(error.field)
-        raise
     return jobs, rate_headers(jobs[0], at)
+
+
+def submit_embeddings(actor: Actor, call: EmbeddingCall) -> tuple[list[Job], dict[str, str]]:
+    """Submit a job for each text; return them with the headers that say what is left of the quota."""
+    at = now()
+    names = {"prompt": "input", "purpose": "metadata.purpose"}
+    with _in_words_of_the_client(actor, call.model, at, lambda field: names.get(field, field)):
+        jobs = embed_each(
+            actor,
+            call.model,
+            call.texts,
+            at=at,
+            pooling=call.pooling,
+            width=call.dimensions,
+            purpose=call.purpose,
+            end_user=call.end_user,
+        )
+    return jobs, rate_headers(jobs[0], at)
+
+
+@contextmanager
+def _in_words_of_the_client(actor: Actor, model: str, at: datetime, name_of: Callable[[str], str]) -> Iterator[None]:
+    """Say refusals with the client's names of inputs, and those of the quota with what is left of it."""
+    try:
+        yield
+    except NotFound as error:
+        raise no_model(model) from error
+    except TooMuch as error:
+        raise Limited(error, refused_headers(actor, model, at)) from error
+    except PortalError as error:
+        error.field = name_of(error.field)
+        raise
 
 
 def shape_of(jobs: Sequence[Job], asked: Submission) -> Shape:
@@ -63,7 +91,18 @@ def shape_of(jobs: Sequence[Job], asked: Submission) -> Shape:
     return Shape(f"{prefix}-{first.pk}", asked.call.model, created, asked.is_chat, _facts(jobs))
 
 
+def embedding_facts(jobs: Sequence[Job], call: EmbeddingCall) -> dict[str, Any]:
+    """Return what the portal adds to an answer with vectors."""
+    return {**_made_by(jobs), "pooling": call.pooling.value}
+
+
 def _facts(jobs: Sequence[Job]) -> dict[str, Any]:
+    first = jobs[0]
+    seed, link = first.settings.seed, settings.PUBLIC_URL + reverse("generation", args=[first.pk])
+    return {**_made_by(jobs), "seed": seed, "permalink": link}
+
+
+def _made_by(jobs: Sequence[Job]) -> dict[str, Any]:
     first = jobs[0]
     several = {"jobs": [job.pk for job in jobs]} if len(jobs) > 1 else {}
     return {
@@ -71,8 +110,6 @@ def _facts(jobs: Sequence[Job]) -> dict[str, Any]:
         **several,
         "stage": first.stage,
         "card_version": first.card_version,
-        "seed": first.settings.seed,
-        "permalink": settings.PUBLIC_URL + reverse("generation", args=[first.pk]),
         # What a seed is a promise for: these weights, and only where it begins with fp32.
         "system_fingerprint": f"{precision_now()}-{first.weights_digest[:12]}",
     }

@@ -9,6 +9,7 @@ urlpatterns = [
     path("models/<path:slug>", views.model, name="openai-model"),  # a slash arrives as %2F, or as itself
     path("completions", views.completions, name="openai-completions"),
     path("chat/completions", views.chat_completions, name="openai-chat"),
+    path("embeddings", views.embeddings, name="openai-embeddings"),
     path("files", batch_views.files, name="openai-files"),
     path("files/<str:file_id>", batch_views.file, name="openai-file"),
     path("files/<str:file_id>/content", batch_views.file_content, name="openai-file-content"),

@@ -15,11 +15,12 @@ from release_portal.core.errors import NotFound, PortalError
 from release_portal.generation.chat import render_chat
 from release_portal.openai_api.answers import Answer
 from release_portal.openai_api.auth import caller
+from release_portal.openai_api.embeddings import EmbeddingAnswer
 from release_portal.openai_api.errors import Limited, no_model, openai_view
 from release_portal.openai_api.limits import add_headers
-from release_portal.openai_api.parameters import Call, read_chat, read_completion, read_json
+from release_portal.openai_api.parameters import Call, read_chat, read_completion, read_embedding, read_json
 from release_portal.openai_api.shapes import model_object
-from release_portal.openai_api.submitting import Submission, shape_of, submit
+from release_portal.openai_api.submitting import Submission, embedding_facts, shape_of, submit, submit_embeddings
 from release_portal.registry.models import ModelSize
 
 
@@ -54,6 +55,18 @@ async def chat_completions(request: HttpRequest) -> HttpResponseBase:
     call = read_chat(read_json(request.body))
     prompt = await sync_to_async(_chat_prompt)(actor, call)
     return await _answer(actor, call, prompt=prompt)
+
+
+@openai_view("POST")
+async def embeddings(request: HttpRequest) -> HttpResponseBase:
+    """Give a vector for each text: the pooled hidden states of a size."""
+    actor = await caller(request)
+    call = read_embedding(read_json(request.body))
+    jobs, headers = await sync_to_async(submit_embeddings)(actor, call)
+    facts = await sync_to_async(embedding_facts)(jobs, call)
+    response = await _whole(EmbeddingAnswer(jobs, call, facts), headers)
+    add_headers(response, headers)
+    return response
 
 
 @openai_view("GET", "POST", "PUT", "DELETE", "PATCH")
@@ -110,7 +123,7 @@ async def _answer(actor: Actor, call: Call, *, prompt: str | None = None) -> Htt
     return response
 
 
-async def _whole(answer: Answer, headers: dict[str, str]) -> HttpResponseBase:
+async def _whole(answer: Answer | EmbeddingAnswer, headers: dict[str, str]) -> HttpResponseBase:
     """What fails after it was queued has used a part of the quota: the headers say so there as well."""
     try:
         return JsonResponse(await answer.whole())

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import redis
 
+from inference.contract import EmbedResult, Pooling
 from release_portal.jobs.models import Job
 from tests.fakes import queued_messages
 
@@ -38,6 +39,19 @@ def test_an_ended_job_shows_its_samples_to_its_owner_only(api: Any, service: red
     assert api("cleo").get(f"/api/jobs/{made['id']}/").json()["samples"] == samples
     assert api("finn").get(f"/api/jobs/{made['id']}/").status_code == 404
     assert api("ivy").get(f"/api/jobs/{made['id']}/").status_code == 404
+
+
+def test_an_ended_embedding_shows_its_vector(api: Any, service: redis.Redis) -> None:
+    made = api("cleo").post("/api/jobs/", ASK).json()
+    assert made["embedding"] is None
+    result = EmbedResult.of([0.5, -1.0], Pooling.MEAN, 3)
+    Job.objects.filter(pk=made["id"]).update(
+        function="embed", state="done", finish_reason="complete", sealed_output=Job.sealed(f"[{result.to_json()}]")
+    )
+    shown = api("cleo").get(f"/api/jobs/{made['id']}/").json()
+    assert (shown["function"], shown["samples"]) == ("embed", [])
+    assert EmbedResult.from_mapping(shown["embedding"]) == result
+    assert api("finn").get(f"/api/jobs/{made['id']}/").status_code == 404
 
 
 def test_a_cancelled_job_is_told_to_the_worker(api: Any, service: redis.Redis) -> None:

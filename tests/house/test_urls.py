@@ -45,6 +45,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "openai-model": ("401", "405"),
     "openai-completions": ("405", "401"),
     "openai-chat": ("405", "401"),
+    "openai-embeddings": ("405", "401"),
     **dict.fromkeys(("openai-files", "openai-batches"), ("401", "401")),
     **dict.fromkeys(("openai-file", "openai-file-content", "openai-batch"), ("401", "405")),
     "openai-batch-cancel": ("405", "401"),

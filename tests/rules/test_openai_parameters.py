@@ -9,9 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inference.contract import Pooling
 from release_portal.core.errors import InvalidInput
-from release_portal.openai_api.parameters import COMMON, NEUTRAL, NUMBERS, read_chat, read_completion, read_json
+from release_portal.openai_api.parameters import (
+    COMMON,
+    NEUTRAL,
+    NUMBERS,
+    EmbeddingCall,
+    read_chat,
+    read_completion,
+    read_embedding,
+    read_json,
+)
 
+EMBEDDING = {"model": "lab/size", "input": "Once"}
 COMPLETION = {"model": "lab/size", "prompt": "Once"}
 CHAT = {"model": "lab/size", "messages": [{"role": "user", "content": "Hi"}]}
 
@@ -208,3 +219,39 @@ def test_any_json_is_a_call_or_an_error_that_names_a_parameter(extra: dict[str, 
     except InvalidInput as error:
         wrong = error.field
     assert wrong or (call and call.model and call.prompts)
+
+
+def test_an_embedding_with_nothing_but_model_and_input_is_the_mean_as_numbers() -> None:
+    assert read_embedding(EMBEDDING) == EmbeddingCall("lab/size", ("Once",), False, Pooling.MEAN, None, "", "")
+
+
+def test_every_parameter_of_an_embedding_arrives() -> None:
+    asked = {
+        "input": ["one", [1, 2]], "encoding_format": "base64", "dimensions": 576, "pooling": "last", "user": "u-1",
+        "metadata": {"purpose": "P03"}, "safety_identifier": "s",
+    }  # fmt: skip
+    call = read_embedding({**EMBEDDING, **asked})
+    assert call == EmbeddingCall("lab/size", ("one", (1, 2)), True, Pooling.LAST, 576, "P03", "s")
+    assert read_embedding({**EMBEDDING, "encoding_format": "float", "dimensions": None}).dimensions is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("model", None), ("model", ""), ("input", None), ("input", []), ("input", 5), ("input", [["a"]]),
+        ("input", ["a", 1]), ("input", ["a"] * 65), ("encoding_format", "int8"), ("encoding_format", 1),
+        ("dimensions", 0), ("dimensions", -1), ("dimensions", 1.5), ("dimensions", "576"), ("dimensions", True),
+        ("pooling", "max"), ("pooling", []), ("metadata", "P03"), ("user", 5), ("safety_identifier", "x" * 513),
+    ],
+)  # fmt: skip
+def test_a_wrong_parameter_of_an_embedding_is_named(name: str, value: Any) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        read_embedding({**EMBEDDING, name: value})
+    assert caught.value.field == name
+
+
+@pytest.mark.parametrize("name", ["temperature", "stream", "n", "prompt", "input_type", "store"])
+def test_what_only_a_generation_has_an_embedding_refuses_by_name(name: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        read_embedding({**EMBEDDING, name: True})
+    assert caught.value.field == name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -155,6 +156,40 @@ def test_a_bias_and_a_penalty_change_what_is_said(cleo: openai.OpenAI) -> None:
     assert forced.text != plain
     same = cleo.completions.create(**ask, presence_penalty=0, frequency_penalty=0, logit_bias={}).choices[0].text
     assert same == plain
+
+
+def test_vectors_come_in_the_order_of_their_texts_packed_or_as_numbers(cleo: openai.OpenAI) -> None:
+    """The client asks for base64 by itself and unpacks it."""
+    texts = ["The capital of France is Paris.", "Paris is the capital of France.", "Fold the egg whites in."]
+    answer = cleo.embeddings.create(model=MODEL, input=texts)
+    assert [one.index for one in answer.data] == [0, 1, 2]
+    assert {len(one.embedding) for one in answer.data} == {576}
+    plain = cleo.embeddings.create(model=MODEL, input=texts[0], encoding_format="float", dimensions=576, user="u-1")
+    assert plain.data[0].embedding == pytest.approx(answer.data[0].embedding, abs=1e-4)
+    near, far = (_cosine(answer.data[0].embedding, answer.data[at].embedding) for at in (1, 2))
+    assert near > far
+    assert answer.usage.prompt_tokens == answer.usage.total_tokens > plain.usage.total_tokens
+    last = cleo.embeddings.create(model=MODEL, input=texts[0], extra_body={"pooling": "last"})
+    assert _cosine(last.data[0].embedding, plain.data[0].embedding) < 0.999
+
+
+def _cosine(one: list[float], other: list[float]) -> float:
+    return _product(one, other) / math.sqrt(_product(one, one) * _product(other, other))
+
+
+def _product(one: list[float], other: list[float]) -> float:
+    return sum(here * there for here, there in zip(one, other, strict=True))
+
+
+def test_what_an_embedding_cannot_do_is_refused_by_name(portal: Portal, cleo: openai.OpenAI, client_as: As) -> None:
+    with pytest.raises(openai.BadRequestError, match="vectors of 576 numbers") as refused:
+        cleo.embeddings.create(model=MODEL, input="Hello", dimensions=64)
+    assert refused.value.param == "dimensions"
+    with pytest.raises(openai.BadRequestError) as refused:
+        cleo.embeddings.create(model=MODEL, input="Hello", extra_body={"truncate": True})
+    assert (refused.value.param, refused.value.code) == ("truncate", "unknown_parameter")
+    with pytest.raises(openai.PermissionDeniedError, match="You hold no grant"):
+        client_as(portal.token("finn")).embeddings.create(model=MODEL, input="Hello")
 
 
 def test_the_headers_say_what_is_left_and_how_long_it_took(cleo: openai.OpenAI) -> None:

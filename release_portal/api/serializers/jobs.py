@@ -85,7 +85,7 @@ class JobRow(serializers.Serializer[Any]):
     id = serializers.CharField()
     size = serializers.CharField(source="size.slug")
     grant = serializers.CharField(source="grant_id", allow_null=True)
-    function = serializers.CharField(help_text="generate or score.")
+    function = serializers.CharField(help_text="generate, score, embed or classify.")
     purpose = serializers.CharField(help_text="P01 to P15; empty where none is needed.")
     interface = serializers.CharField()
     state = serializers.ChoiceField(STATES)
@@ -108,6 +108,15 @@ class SampleFacts(serializers.Serializer[Any]):
     finish = serializers.CharField(allow_null=True)
 
 
+class EmbeddingFacts(serializers.Serializer[Any]):
+    """The vector of a text."""
+
+    vector = serializers.CharField(help_text="Base64 of little-endian float32.")
+    width = serializers.IntegerField(help_text="How many numbers it has.")
+    pooling = serializers.CharField(help_text="mean or last, of the hidden states of the text's tokens.")
+    prompt_tokens = serializers.IntegerField()
+
+
 class JobFacts(JobRow):
     """A job with what was asked and, once it is there, what came out."""
 
@@ -115,3 +124,4 @@ class JobFacts(JobRow):
     settings = SettingFacts()
     samples = SampleFacts(many=True, help_text="Empty until the job has ended; a score is shown by its detection.")
     detection = serializers.CharField(allow_null=True, help_text="Id of the detection that a score belongs to.")
+    embedding = EmbeddingFacts(allow_null=True, help_text="Of an embedding that has ended.")

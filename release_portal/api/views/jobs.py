@@ -82,4 +82,5 @@ def facts_of(job: Job) -> Any:
     shown: Any = job
     shown.samples = job.output if job.function == Function.GENERATE else []
     shown.detection = report_of_job(job)
+    shown.embedding = next(iter(job.output), None) if job.function == Function.EMBED else None
     return JobFacts(shown).data
