@@ -1,4 +1,4 @@
-"""Key/value cache with a slot per running sequence, read by every layer as one view without copying.
+"""Key/value cache with a slot per running sequence, read by every layer as views without copying.
 
 Rows 0 .. decoding-1 belong to sequences that decode, the rows after them to prompts that are not complete yet. When a
 sequence leaves, the last row of its part moves into the hole: a batch is always a prefix of the rows.
@@ -12,20 +12,18 @@ import torch
 from torch import Tensor
 from transformers.cache_utils import Cache, CacheLayerMixin
 
+from inference.backends.passes import Pass
+
 FIRST_ROWS = 4
 FIRST_LENGTH = 256
 
 
 class Aim:
-    """Which rows and positions the next forward pass writes and reads; shared by all layers."""
+    """What the next pass writes, and how much there is room for; shared by all layers."""
 
     def __init__(self) -> None:
-        self.first = 0  # first row
-        self.rows = 0  # number of rows, = batch of the pass
-        self.positions: Tensor | None = None  # [rows] where each row's one new token goes; None: start..length
-        self.start = 0
-        self.length = 0  # positions read, from 0
         self.capacity = (FIRST_ROWS, FIRST_LENGTH)  # rows, positions
+        self.of: Pass | None = None
 
 
 class SlotLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
@@ -42,11 +40,17 @@ class SlotLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
         self.is_initialized = True
 
     def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
-        """Write new states [batch, heads, new, head size]; return views of all that the batch may read."""
+        """Keep new states [1, heads, tokens, head size] and show the pass all that is kept; return the new ones."""
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
+        one = self._aim.of
+        if one is None:
+            raise RuntimeError("the cache was not told of a pass")
         keys, values = self.stored()
-        return self._write(keys, key_states), self._write(values, value_states)
+        _write(one, keys, key_states)
+        _write(one, values, value_states)
+        one.keys, one.values = keys, values
+        return key_states, value_states
 
     def grow(self) -> None:
         """Follow the capacity of the aim."""
@@ -70,25 +74,16 @@ class SlotLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
         self.is_initialized = False
 
     def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
-        """Length and offset of what is read; masks are built by the backend."""
-        return self._aim.length, 0
+        """Length and offset of what is read; masks are made by the pass."""
+        return self._aim.capacity[1], 0
 
     def get_seq_length(self) -> int:
-        """Position of the first new token in a prompt; rows that decode carry their own positions."""
-        return self._aim.start
+        """No one length: tokens carry their positions."""
+        return 0
 
     def get_max_length(self) -> int:
         """No maximum: the cache grows."""
         return -1
-
-    def _write(self, kept: Tensor, fresh: Tensor) -> Tensor:
-        aim = self._aim
-        rows = kept[aim.first : aim.first + aim.rows]  # [batch, heads, positions, head size]
-        if aim.positions is None:
-            rows[:, :, aim.start : aim.length] = fresh
-        else:
-            rows[torch.arange(aim.rows, device=kept.device), :, aim.positions] = fresh[:, :, 0]
-        return rows[:, :, : aim.length]
 
     def _grown(self, kept: Tensor | None, like: Tensor) -> Tensor:
         rows, length = self._aim.capacity
@@ -119,18 +114,10 @@ class SlotCache(Cache):
         super().__init__(layers=list(self._slots))
         self.forget()
 
-    def aim_at_prompt(self, row: int, start: int, stop: int) -> None:
-        """Prepare a pass over positions start..stop of one row."""
-        self._reserve(row + 1, stop)
-        self._aim.first, self._aim.rows = row, 1
-        self._aim.positions, self._aim.start, self._aim.length = None, start, stop
-
-    def aim_at_tokens(self, positions: Tensor) -> None:
-        """Prepare a pass over one new token in each of the first rows, at positions [rows]."""
-        length = int(positions.max()) + 1
-        self._reserve(len(positions), length)
-        self._aim.first, self._aim.rows = 0, len(positions)
-        self._aim.positions, self._aim.start, self._aim.length = positions, 0, length
+    def aim_at(self, one: Pass) -> None:
+        """Prepare a pass."""
+        self._reserve(one.rows, one.longest)
+        self._aim.of = one
 
     def move(self, source: int, target: int, length: int) -> None:
         """Move the first positions of a row to another row."""
@@ -165,6 +152,15 @@ class SlotCache(Cache):
         )
         for layer in self._slots:
             layer.grow()
+
+
+def _write(one: Pass, kept: Tensor, fresh: Tensor) -> None:
+    """Put the states of a pass [1, heads, tokens, head size] where they belong [rows, heads, positions, head size]."""
+    if one.decoding:
+        kept[one.each, :, one.at] = fresh[0, :, : one.decoding].transpose(0, 1)
+    for span in one.spans:
+        if span.row is not None:
+            kept[span.row, :, span.start : span.stop] = fresh[0, :, span.first : span.last]
 
 
 def token_bytes(config: Any, dtype: torch.dtype) -> int:

@@ -10,7 +10,7 @@ from torch import Tensor
 from transformers import AutoModelForSequenceClassification
 
 from inference.backends.batches import buckets
-from inference.backends.pretrained import load_whole
+from inference.backends.pretrained import load_whole, weights_bytes
 from inference.backends.vocabulary import Vocabulary
 from inference.contract import ClassifyResult, Function
 from inference.engine.backend import Sampled, Scored
@@ -47,7 +47,7 @@ class ClassifierBackend:
         max_context: int = 2048,
     ) -> None:
         self._device = torch.device(device)
-        self._model = load_whole(AutoModelForSequenceClassification, folder, dtype).to(self._device).eval()
+        self._model = load_whole(AutoModelForSequenceClassification, folder, dtype, self._device)
         self._vocabulary = Vocabulary(folder, is_exact=False)
         config = self._model.config
         if config.problem_type == REGRESSION:
@@ -58,7 +58,7 @@ class ClassifierBackend:
         self.context: int = min(_positions(self._model), max_context)
         self.vocabulary_size: int = config.get_text_config().vocab_size
         self.end_ids: frozenset[int] = frozenset()
-        self.memory_bytes: int = sum(each.nbytes for each in self._model.parameters())
+        self.memory_bytes: int = weights_bytes(self._model)
         self.cache_tokens: int = max_slots * self.context  # never less than the texts of a step: there is no cache
 
     def encode(self, prompt: str) -> list[int]:

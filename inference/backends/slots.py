@@ -1,9 +1,10 @@
-"""A model size served from slots: prompts go in one by one, all running sequences decode in one pass."""
+"""A model size served from slots: in each step one pass over the new tokens of all sequences, laid end to end."""
 
 from __future__ import annotations
 
 import inspect
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,11 @@ import torch
 from torch import Tensor
 from transformers import AutoModelForCausalLM
 
-from inference.backends.batches import buckets
 from inference.backends.cache import SlotCache, token_bytes
 from inference.backends.embedding import Embedding
 from inference.backends.likelihood import first_of_prompt, likelihoods
-from inference.backends.pretrained import load_whole
+from inference.backends.passes import Pass, Span, running
+from inference.backends.pretrained import load_whole, weights_bytes
 from inference.backends.quicker import ATTENTION
 from inference.backends.sampling import Choice, Draw, choose
 from inference.backends.scoring import Score
@@ -29,8 +30,8 @@ from inference.engine.scheduler import Chunk, Plan
 class SlotBackend:
     """Causal language model of transformers behind the engine's Backend.
 
-    A prompt is computed alone and in chunks of its own, so that its numbers never depend on the company. Short texts
-    that are only scored or embedded go together: nothing is drawn from them, and their numbers are the same to 1e-4.
+    Decoding sequences, chunks of prompts and texts that are only read share a pass: the weights are read once for all.
+    Attention keeps them apart, and the laid out weights (see packed.py) give a token the same numbers in any company.
 
     Args:
         folder: config, tokenizer and safetensors.
@@ -54,18 +55,21 @@ class SlotBackend:
         max_cache_tokens: int = 0,
     ) -> None:
         self._device = torch.device(device)
-        model = load_whole(AutoModelForCausalLM, folder, dtype, attn_implementation=ATTENTION)
-        self._model = model.to(self._device).eval()
+        self._model = load_whole(AutoModelForCausalLM, folder, dtype, self._device, attn_implementation=ATTENTION)
         self._vocabulary = Vocabulary(folder)
         config = self._model.config.get_text_config()
         self.context: int = min(config.max_position_embeddings, max_context)
         self.vocabulary_size: int = config.vocab_size
         self.end_ids = _end_ids(self._model, self._vocabulary)
-        self.memory_bytes: int = sum(each.nbytes for each in self._model.parameters())
-        affordable = max_cache_tokens or max(self.context, _memory(self._device) // 4 // token_bytes(config, dtype))
+        self.memory_bytes: int = weights_bytes(self._model)
+        affordable = max_cache_tokens or max(
+            self.context, _memory(self._device) // 4 // token_bytes(config, self._model.dtype)
+        )
         self.cache_tokens: int = min(affordable, max_slots * self.context)
         self._cache = SlotCache(config.num_hidden_layers, max_slots, self.context)
         self._cache_argument = {_cache_argument(self._model): self._cache}
+        # Attention asks the pass who sees whom; the model is given something, or it would make a mask of its own.
+        self._no_mask = torch.zeros(1, 1, 1, 1, dtype=self._model.dtype, device=self._device)
         self._rows: list[Sequence] = []  # row -> sequence; those that decode first
         self._decoding = 0
         self._scores: dict[Sequence, Score] = {}
@@ -82,25 +86,16 @@ class SlotBackend:
 
     @torch.inference_mode()
     def step(self, plan: Plan) -> list[Sampled | Scored]:
-        """Run one step: every decoding sequence one token further, then the planned chunks."""
-        sequences, logits = self._decode_all() if plan.decode else ([], [])
-        together = [chunk for chunk in plan.prefill if _is_whole_text(chunk)]
-        for function in (Function.SCORE, Function.EMBED):
-            for batch in buckets(chunk for chunk in together if _function_of(chunk) is function):
-                self._read_whole(batch, function)
-        scored = [self._result_of(chunk.sequence) for chunk in together]
-        for chunk in plan.prefill:
-            if chunk in together:
-                continue
-            last = self._prefill(chunk)  # [1, vocabulary]
-            if not chunk.is_last:
-                continue
-            if _function_of(chunk) is Function.GENERATE:
-                sequences.append(chunk.sequence)
-                logits.append(last)
-            else:
-                scored.append(self._result_of(chunk.sequence))
-        return [*self._sample(sequences, logits), *scored]
+        """Run one step: every decoding sequence one token further, and the planned chunks."""
+        embedded = [chunk for chunk in plan.prefill if _function_of(chunk) is Function.EMBED]
+        chunks = [chunk for chunk in plan.prefill if _function_of(chunk) is not Function.EMBED]
+        results: list[Sampled | Scored] = self._speak(plan.decode, chunks) if plan.decode or chunks else []
+        if embedded:
+            self._embed(embedded)
+        ended = [
+            chunk.sequence for chunk in plan.prefill if chunk.is_last and _function_of(chunk) is not Function.GENERATE
+        ]
+        return [*results, *map(self._result_of, ended)]
 
     @torch.inference_mode()  # the cache was made in inference mode and can only be written in it
     def release(self, sequence: Sequence) -> None:
@@ -129,58 +124,75 @@ class SlotBackend:
         self._decoding = 0
         self._cache.forget()
 
-    def _decode_all(self) -> tuple[list[Sequence], list[Tensor]]:
-        """One pass over the rows that decode; logits [rows, vocabulary]."""
-        sequences = self._rows[: self._decoding]
-        tokens = self._tensor([[sequence.last_token] for sequence in sequences])  # [rows, 1]
-        positions = self._tensor([sequence.position for sequence in sequences])  # [rows]
-        self._cache.aim_at_tokens(positions)
-        length = int(positions.max()) + 1
-        # A row reads its own positions only; what lies behind belongs to longer rows. [rows, 1, 1, length]
-        mask = (torch.arange(length, device=self._device) <= positions.unsqueeze(-1))[:, None, None]
-        return sequences, [self._forward(tokens, positions.unsqueeze(-1), mask)[:, -1]]
+    def _speak(self, decode: Iterable[Sequence], chunks: list[Chunk]) -> list[Sampled | Scored]:
+        """One pass that ends in logits; returns the next tokens of those that decode and whose prompt is complete."""
+        sequences = self._rows[: self._decoding] if decode else []
+        one, tokens = self._laid_out(sequences, chunks)
+        kept = [_kept(chunk, span) for chunk, span in zip(chunks, one.spans, strict=True)]
+        places = [*range(one.decoding), *(place for each in kept for place in each)]
+        logits = self._logits(one, tokens, places)  # [kept, vocabulary]
+        rows = list(logits[: one.decoding].unsqueeze(1))  # each [1, vocabulary]
+        at = one.decoding
+        for chunk, each in zip(chunks, kept, strict=True):
+            self._read_chunk(chunk, logits[at : at + len(each)])
+            at += len(each)
+            if chunk.is_last and _function_of(chunk) is Function.GENERATE:
+                sequences.append(chunk.sequence)
+                rows.append(logits[at - 1 : at])
+        return list(self._sample(sequences, rows))
 
-    def _prefill(self, chunk: Chunk) -> Tensor:
-        """One pass over a chunk of a prompt; logits of its last token [1, vocabulary], of an embedding its state."""
-        sequence, start, stop = chunk.sequence, chunk.start, chunk.stop
-        row = self._row_of(sequence)
-        self._cache.aim_at_prompt(row, start, stop)
-        prompt = sequence.request.prompt_ids
-        tokens = self._tensor([sequence.tokens(start, stop)])  # [1, chunk]
-        positions = torch.arange(start, stop, device=self._device)  # [chunk]
-        mask = (torch.arange(stop, device=self._device) <= positions.unsqueeze(-1))[None, None]  # [1, 1, chunk, stop]
-        order = sequence.request.order
-        if order.function is Function.EMBED:
-            hidden = self._hidden(tokens, positions.unsqueeze(0), mask)
-            self._gather(sequence, hidden[0], ())
-            return hidden[:, -1]
-        is_score = order.function is Function.SCORE
-        is_echo = order.settings.echo and order.settings.logprobs is not None and not sequence.output  # else: said
-        logits = self._forward(tokens, positions.unsqueeze(0), mask, keep_all=is_score or is_echo)
-        following = prompt[start + 1 : stop + 1]
-        if is_score:
-            self._gather(sequence, logits[0], following)
-            return logits[:, -1]
-        if is_echo:
+    def _embed(self, chunks: list[Chunk]) -> None:
+        """One pass that ends in hidden states, without the cost of logits."""
+        one, tokens = self._laid_out([], chunks)
+        with running(one):
+            hidden = self._model.base_model(**self._given(one, tokens)).last_hidden_state[0]  # [tokens, width]
+        for chunk, span in zip(chunks, one.spans, strict=True):
+            self._gather(chunk.sequence, hidden[span.first : span.last], ())
+
+    def _laid_out(self, decoding: list[Sequence], chunks: list[Chunk]) -> tuple[Pass, list[int]]:
+        """The pass over the last tokens of sequences and over chunks, and its tokens end to end."""
+        tokens = [sequence.last_token for sequence in decoding]
+        spans = []
+        for chunk in chunks:
+            row = None if _is_whole_text(chunk) else self._row_of(chunk.sequence)
+            spans.append(Span(row, chunk.start, chunk.stop, len(tokens)))
+            tokens += chunk.sequence.tokens(chunk.start, chunk.stop)
+        return Pass([sequence.position for sequence in decoding], spans, self._device), tokens
+
+    def _logits(self, one: Pass, tokens: list[int], places: list[int]) -> Tensor:
+        """Logits [places, vocabulary] at some places of a pass."""
+        # Without any there would be nothing to compute at all, and nothing in the cache: then the last will do.
+        keep = torch.tensor(places or [len(tokens) - 1], device=self._device)
+        with running(one):
+            output = self._model(**self._given(one, tokens), logits_to_keep=keep)
+        logits: Tensor = output.logits[0, : len(places)]
+        return logits
+
+    def _given(self, one: Pass, tokens: list[int]) -> dict[str, Any]:
+        """Arguments of the model for a pass."""
+        is_cached = one.decoding > 0 or any(span.row is not None for span in one.spans)
+        if is_cached:
+            self._cache.aim_at(one)
+        return {
+            "input_ids": torch.tensor([tokens], dtype=torch.int64, device=self._device),  # [1, tokens]
+            "position_ids": one.positions().unsqueeze(0),  # [1, tokens]
+            "attention_mask": self._no_mask,
+            "use_cache": is_cached,
+            **(self._cache_argument if is_cached else {}),
+        }
+
+    def _read_chunk(self, chunk: Chunk, logits: Tensor) -> None:
+        """Keep what the logits [kept, vocabulary] of a chunk say of the text itself, and let a full prompt decode."""
+        sequence, prompt = chunk.sequence, chunk.sequence.request.prompt_ids
+        following = prompt[chunk.start + 1 : chunk.stop + 1]
+        if _function_of(chunk) is Function.SCORE:
+            self._gather(sequence, logits, following)
+            return
+        if _is_echo(chunk):
             first = [first_of_prompt(prompt[0], self._vocabulary)]
-            self._read.setdefault(sequence, first).extend(self._told(sequence, logits[0, : len(following)], following))
+            self._read.setdefault(sequence, first).extend(self._told(sequence, logits[: len(following)], following))
         if chunk.is_last:
-            self._let_decode(row)
-        return logits[:, -1]
-
-    def _read_whole(self, chunks: list[Chunk], function: Function) -> None:
-        """One pass over whole texts, filled up behind to the longest; nothing is cached, nothing comes after them."""
-        length = max(chunk.stop for chunk in chunks)
-        texts = [list(chunk.sequence.request.prompt_ids) for chunk in chunks]
-        tokens = self._tensor([text + [0] * (length - len(text)) for text in texts])  # [texts, length]
-        positions = torch.arange(length, device=self._device)  # [length]
-        mask = (positions <= positions.unsqueeze(-1))[None, None]  # [1, 1, length, length]; hides what was filled up
-        positions = positions.expand(len(texts), -1)
-        model = self._model.base_model if function is Function.EMBED else self._model
-        output = model(input_ids=tokens, position_ids=positions, attention_mask=mask, use_cache=False)
-        read = output.last_hidden_state if function is Function.EMBED else output.logits  # [texts, length, ...]
-        for chunk, text, states in zip(chunks, texts, read, strict=True):
-            self._gather(chunk.sequence, states[: len(text)], text[1:])
+            self._let_decode(self._row_of(sequence))
 
     def _gather(self, sequence: Sequence, states: Tensor, following: list[int] | tuple[int, ...]) -> None:
         """Add what was computed of the next tokens of a text: hidden states of an embedding, logits of a score."""
@@ -189,27 +201,6 @@ class SlotBackend:
             self._embeddings.setdefault(sequence, Embedding(order.pooling)).add(states)
         else:
             self._scores.setdefault(sequence, Score()).add(states, following)
-
-    def _hidden(self, tokens: Tensor, positions: Tensor, mask: Tensor) -> Tensor:
-        """Hidden states [batch, new, width] of the last layer, as `_forward` without the cost of logits."""
-        output = self._model.base_model(
-            input_ids=tokens, position_ids=positions, attention_mask=mask, use_cache=True, **self._cache_argument
-        )
-        hidden: Tensor = output.last_hidden_state
-        return hidden
-
-    def _forward(self, tokens: Tensor, positions: Tensor, mask: Tensor, *, keep_all: bool = False) -> Tensor:
-        """Logits [batch, kept, vocabulary] of tokens and positions [batch, new], mask [batch, 1, new, length]."""
-        output = self._model(
-            input_ids=tokens,
-            position_ids=positions,
-            attention_mask=mask,
-            use_cache=True,
-            logits_to_keep=0 if keep_all else 1,
-            **self._cache_argument,
-        )
-        logits: Tensor = output.logits
-        return logits
 
     def _sample(self, sequences: list[Sequence], logits: list[Tensor]) -> list[Sampled]:
         if not sequences:
@@ -257,9 +248,6 @@ class SlotBackend:
             self._rows[hole] = self._rows[last]
         return last
 
-    def _tensor(self, numbers: list[int] | list[list[int]]) -> Tensor:
-        return torch.tensor(numbers, dtype=torch.int64, device=self._device)
-
 
 def _function_of(chunk: Chunk) -> Function:
     return chunk.sequence.request.order.function
@@ -268,6 +256,19 @@ def _function_of(chunk: Chunk) -> Function:
 def _is_whole_text(chunk: Chunk) -> bool:
     """Whether a chunk is all of a text after which no token is sampled."""
     return _function_of(chunk) is not Function.GENERATE and chunk.start == 0 and chunk.is_last
+
+
+def _is_echo(chunk: Chunk) -> bool:
+    """Whether the log-probabilities of the prompt are asked for, and were not said before a preemption."""
+    settings = chunk.sequence.request.order.settings
+    return settings.echo and settings.logprobs is not None and not chunk.sequence.output
+
+
+def _kept(chunk: Chunk, span: Span) -> range:
+    """Places of a pass whose logits somebody reads: all of a text that is read itself, else the end of a prompt."""
+    if _function_of(chunk) is Function.SCORE or _is_echo(chunk):
+        return range(span.first, span.last)
+    return range(span.last - 1, span.last) if chunk.is_last else range(0)
 
 
 def _draw(sequence: Sequence) -> Draw:

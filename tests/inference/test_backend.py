@@ -16,6 +16,7 @@ from inference.engine.backend import InvalidPromptError, Sampled, Scored
 from inference.engine.request import Request, State
 from inference.engine.scheduler import Scheduler
 from tests.inference.conftest import KINDS, TEXTS
+from tests.inference.fakes import make_permit
 
 PROMPTS = (
     "The lab",
@@ -138,18 +139,18 @@ def test_numbers_that_are_not_finite_end_only_their_own_sequence(backend, monkey
     broken, sound = make_request(backend, PROMPTS[0]), make_request(backend, PROMPTS[1])
     alone = make_request(backend, PROMPTS[1])
     run(backend, [alone])
-    forward = backend._forward
+    compute = backend._logits
 
-    def poisoned(tokens, positions, mask, *, keep_all=False):
-        logits = forward(tokens, positions, mask, keep_all=keep_all)
-        if len(tokens) == 2:
+    def poisoned(one, tokens, places):
+        logits = compute(one, tokens, places)
+        if one.decoding == 2:
             row = backend._rows.index(broken.samples[0])
             logits[row] = torch.nan
             for layer in backend._cache.layers:
                 layer.values[row] = torch.nan
         return logits
 
-    monkeypatch.setattr(backend, "_forward", poisoned)
+    monkeypatch.setattr(backend, "_logits", poisoned)
     scheduler = Scheduler(4, 64)
     scheduler.add(broken)
     scheduler.add(sound)
@@ -248,3 +249,24 @@ def test_settings_of_one_request_do_not_touch_another(backend):
     other = Request(replace(again.order, settings=wild), again.permit, again.prompt_ids, decode=backend.decode)
     run(backend, [again, other])
     assert again.samples[0].output == plain.samples[0].output
+
+
+def test_a_step_is_one_pass_over_what_decodes_what_is_read_and_what_is_scored(backend, monkeypatch):
+    passes, forward = [], backend._model.forward
+    monkeypatch.setattr(backend._model, "forward", lambda **given: passes.append(given) or forward(**given))
+    scheduler = Scheduler(4, 64)
+    first = make_request(backend, PROMPTS[0])
+    scheduler.add(first)
+    (said,) = backend.step(scheduler.schedule())
+    said.sequence.take(said.token)
+    second = make_request(backend, PROMPTS[1])
+    text = backend.encode(PROMPTS[2])
+    scored = Request(Order(Function.SCORE, PROMPTS[2]), make_permit(), text, decode=backend.decode)
+    for request in (second, scored):
+        scheduler.add(request)
+    results = backend.step(scheduler.schedule())
+    assert [result.sequence.request for result in results] == [first, second, scored]
+    assert [given["input_ids"].numel() for given in passes] == [
+        len(first.prompt_ids),
+        1 + len(second.prompt_ids) + len(text),
+    ]

@@ -60,7 +60,7 @@ def test_numbers_that_are_not_finite_fail_only_their_own_text(tiny_models, monke
 
     def poisoned(**given):
         output = original(**given)
-        output.logits[given["input_ids"][:, 0] == backend.encode("The")[0]] = torch.nan
+        output.logits[0, : len(backend.encode("The lab is"))] = torch.nan  # the first of the two laid end to end
         return output
 
     monkeypatch.setattr(backend._model, "forward", poisoned)

@@ -112,7 +112,7 @@ def test_numbers_that_are_not_finite_fail_only_their_own_text(backend, monkeypat
 
     def poisoned(**given):
         output = original(**given)
-        output.last_hidden_state[given["input_ids"][:, 0] == backend.encode("The")[0]] = torch.nan
+        output.last_hidden_state[0, : len(backend.encode("The lab is"))] = torch.nan  # the first of two laid end to end
         return output
 
     monkeypatch.setattr(backend._model.base_model, "forward", poisoned)

@@ -9,6 +9,8 @@ from transformers import AutoModelForCausalLM, GPT2Config, LlamaConfig
 from transformers.activations import NewGELUActivation
 from transformers.pytorch_utils import Conv1D
 
+from inference.backends import pretrained
+from inference.backends.packed import OnePass, Packed, Part
 from inference.backends.quicker import ATTENTION, quicken
 from inference.backends.slots import SlotBackend
 
@@ -47,22 +49,71 @@ def test_a_quickened_model_says_what_it_said(config):
     assert NewGELUActivation not in kinds_of_layers(model)
 
 
-def test_layers_of_gpt2_become_linear_in_bfloat16_alone():
+def test_layers_of_gpt2_are_turned_round_in_any_numbers():
     torch.manual_seed(1)
-    model = AutoModelForCausalLM.from_config(GPT2).eval()
-    quicken(model)
-    assert Conv1D in kinds_of_layers(model)
-    halved = model.bfloat16()
-    layer = halved.transformer.h[0].mlp.c_fc
+    model = AutoModelForCausalLM.from_config(GPT2).eval().bfloat16()
+    layer = model.transformer.h[0].mlp.c_fc
     given = torch.randn(3, 32, dtype=torch.bfloat16)
     expected = layer(given)
-    quicken(halved)
-    assert Conv1D not in kinds_of_layers(halved)
+    quicken(model)
+    assert Conv1D not in kinds_of_layers(model)
+    assert Packed not in kinds_of_layers(model), "only float32 is laid out"
     with torch.inference_mode():
-        assert torch.allclose(halved.transformer.h[0].mlp.c_fc(given), expected, atol=1e-2)
+        assert torch.allclose(model.transformer.h[0].mlp.c_fc(given), expected, atol=1e-2)
 
 
-def test_a_size_in_bfloat16_is_served(tiny_models):
+def test_a_size_in_bfloat16_is_served(tiny_models, monkeypatch):
+    monkeypatch.setattr(pretrained, "has_bfloat16", lambda: True)
     backend = SlotBackend(tiny_models["gpt2"], dtype=torch.bfloat16, max_context=64)
-    assert Conv1D not in kinds_of_layers(backend._model)
+    assert backend._model.dtype == torch.bfloat16
+    assert not {Conv1D, Packed} & kinds_of_layers(backend._model)
     assert backend.memory_bytes < SlotBackend(tiny_models["gpt2"], max_context=64).memory_bytes
+
+
+def test_without_instructions_for_bfloat16_weights_are_rounded_and_numbers_computed_in_float32(
+    tiny_models, monkeypatch
+):
+    monkeypatch.setattr(pretrained, "has_bfloat16", lambda: False)
+    backend = SlotBackend(tiny_models["gpt2"], dtype=torch.bfloat16, max_context=64)
+    assert backend._model.dtype == torch.float32
+    table = backend._model.get_input_embeddings().weight
+    assert torch.equal(table, table.bfloat16().float())
+    assert Packed in kinds_of_layers(backend._model)
+
+
+def test_laid_out_layers_give_a_row_the_same_numbers_in_any_company():
+    torch.manual_seed(1)
+    weight, rows = torch.randn(96, 64), torch.randn(70, 64)
+    layer = Packed(weight, torch.randn(96))
+    together = layer(rows)
+    for count in (1, 2, 5, 16, 33, 64):
+        assert torch.equal(layer(rows[:count]), together[:count])
+
+
+def test_layers_given_the_same_tensor_compute_once_and_keep_nothing():
+    torch.manual_seed(1)
+    layers = [nn.Linear(8, width) for width in (4, 6, 2)]
+    given, other = torch.randn(3, 8), torch.randn(3, 8)
+    whole = OnePass(layers)
+    passes, compute = [], whole.packed.forward
+    whole.packed.forward = lambda tensor: passes.append(1) or compute(tensor)
+    for tensor in (given, other, given):
+        for at, layer in enumerate(layers):
+            assert torch.allclose(whole.take(at, tensor), layer(tensor), atol=1e-6)
+    assert len(passes) == 3
+    assert whole._given is None
+    assert whole._made == {}
+    # A layer that is given another tensor than its neighbour gets its own numbers all the same.
+    whole.take(0, given)
+    assert torch.allclose(whole.take(1, other), layers[1](other), atol=1e-6)
+
+
+def test_layers_are_laid_out_in_float32_and_their_memory_is_counted(tiny_models):
+    backend = SlotBackend(tiny_models["llama"], max_context=64)
+    kinds = kinds_of_layers(backend._model)
+    assert {Packed, Part} <= kinds
+    assert nn.Linear not in kinds
+    plain = AutoModelForCausalLM.from_pretrained(tiny_models["llama"])
+    counted = sum(each.nbytes for each in plain.parameters())
+    assert backend.memory_bytes >= counted, "tied weights are kept twice: as a table, and laid out"
+    assert backend.memory_bytes <= 2 * counted
