@@ -11,7 +11,7 @@ from itertools import islice
 
 from inference.contract import FinishReason, Function, Order, Permit, Piece, StreamKind, pieces_to_json
 from inference.engine.backend import InvalidPromptError, LoadError, Sampled, Scored
-from inference.engine.failures import log_failure
+from inference.engine.failures import log_failure, reason_of
 from inference.engine.figures import Capacity, Figures
 from inference.engine.outlet import End, Entry, Outlet, OutletLostError, Verdict
 from inference.engine.request import Request, State
@@ -254,15 +254,22 @@ class Engine:
             return []
 
     def _fail(self, lane: Lane, error: Exception) -> None:
-        """End every request of a lane whose backend raised, and make the lane usable again or discard it."""
+        """End the requests that a failed step had begun, and make the lane usable again or discard it.
+
+        What has no slot goes on: the step did not touch it.
+        """
         log_failure(logger, "model failed", error)
-        reason = (FinishReason.ENGINE_FAILED, f"the model failed: {type(error).__name__}")
-        self._ending.update(dict.fromkeys((request for request in self._live if self._live[request] is lane), reason))
+        self._end_of_lane(lane, reason_of(error), lambda request: request.has_begun)
         try:
             lane.backend.reset()
         except Exception as again:  # noqa: BLE001 - a backend that cannot even be reset is loaded anew by the next request
             log_failure(logger, "model cannot be reset", again)
+            self._end_of_lane(lane, reason_of(again), lambda _: True)
             self._shelf.discard(lane)
+
+    def _end_of_lane(self, lane: Lane, error: str, is_meant: Callable[[Request], bool]) -> None:
+        meant = [request for request, its in self._live.items() if its is lane and is_meant(request)]
+        self._ending.update(dict.fromkeys(meant, (FinishReason.ENGINE_FAILED, error)))
 
     def _publish(self, entries: list[Entry]) -> list[Verdict]:
         try:

@@ -176,6 +176,11 @@ class Request:
         return Usage(len(self.prompt_ids), sum(self._written.values()))
 
     @property
+    def has_begun(self) -> bool:
+        """Whether a sample of it has a slot, or has ended."""
+        return any(sample.state is not State.WAITING for sample in self.samples)
+
+    @property
     def outcome(self) -> FinishReason | None:
         """Reason of an undisturbed end: None while a sample runs; stop only when every sample stopped."""
         reasons = {sample.reason for sample in self.samples}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,12 +19,14 @@ from celery import Celery
 
 from inference.contract import (
     EPOCHS_KEY,
+    FINISH_ONCE_LUA,
     LEASE_KEY,
     OUTCOMES_KEY,
     QUEUE,
     TASK_NAME,
     WORKERS_KEY,
     EmbedResult,
+    FinishReason,
     Function,
     Keys,
     Order,
@@ -31,9 +34,11 @@ from inference.contract import (
     Pooling,
     SamplingSettings,
     ScoreResult,
+    Usage,
     cancel_key,
     claim_key,
     ended_key,
+    finish_once_call,
     order_key,
     stream_key,
     worker_key,
@@ -82,6 +87,16 @@ class Portal:
         (outcome,) = [fields for _, fields in self.client.xrange(OUTCOMES_KEY) if fields["job"] == job_id]
         return outcome
 
+    def state(self, worker_id: str) -> dict:
+        """The newest heartbeat, empty while there is none."""
+        return json.loads(self.client.get(worker_key(worker_id)) or "{}")
+
+    def is_at_rest(self, worker_id: str) -> bool:
+        """Whether the worker says that it holds nothing, and no order is left over."""
+        state = self.state(worker_id)
+        held = {state.get(name) for name in ("running", "waiting", "cache_used")}
+        return held == {0} and not list(self.client.scan_iter(order_key("*")))
+
     def reason(self, job_id: str) -> str:
         ends = [fields for fields in self.entries(job_id) if fields["kind"] == "end"]
         reason = self.outcome(job_id)["reason"]
@@ -113,6 +128,11 @@ class WorkerProcess:
                 stdout=out,
                 stderr=subprocess.STDOUT,
             )
+
+    @property
+    def threads(self) -> int:
+        """Threads of the process; Celery keeps those of its pool."""
+        return len(os.listdir(f"/proc/{self.process.pid}/task"))
 
     def stop(self, sign: signal.Signals) -> int:
         if self.process.poll() is None:
@@ -228,6 +248,48 @@ def test_a_raised_epoch_stops_a_running_request(portal, running):
     assert json.loads(portal.outcome("running")["usage"])["completion_tokens"] == sum(written.values())
 
 
+def test_a_worker_that_was_held_and_goes_on_writes_no_second_end(portal, running):
+    portal.order("held", generate(**SLOW))
+    wait_until(lambda: portal.text("held"))
+    worker_id = portal.client.get(claim_key("held"))
+    running.process.send_signal(signal.SIGSTOP)
+    try:
+        wait_until(lambda: not portal.client.exists(worker_key(worker_id)))  # to the portal it is lost
+        written = portal.text("held")
+        keys, args = finish_once_call("held", FinishReason.WORKER_LOST, usage=Usage(2, 7), worker="settlement")
+        assert portal.client.register_script(FINISH_ONCE_LUA)(keys=keys, args=args) == 1
+    finally:
+        running.process.send_signal(signal.SIGCONT)
+    wait_until(lambda: portal.is_at_rest(worker_id))
+    assert portal.reason("held") == "worker_lost"
+    assert portal.text("held") == written
+    assert json.loads(portal.outcome("held")["usage"]) == {"prompt_tokens": 2, "completion_tokens": 7}
+    portal.order("goes_on", generate())
+    assert portal.reason("goes_on") in ("length", "stop")
+
+
+def test_after_faults_the_worker_holds_what_it_held_before(portal, running):
+    threads = []
+    for turn in range(3):
+        meet_faults(portal, [f"{turn}-{number}" for number in range(12)])
+        threads.append(running.threads)
+    assert threads[2] - threads[0] < 12, "threads are used again"
+    assert all(portal.client.ttl(key) > 0 for name in ("tokens", "claim") for key in portal.client.keys(f"{name}:?-*"))
+
+
+def meet_faults(portal: Portal, names: list[str]) -> None:
+    """Send requests of which some are invalid, some are cancelled and some are stopped; wait until all is over."""
+    for number, name in enumerate(names):
+        portal.order(name, generate(**({"max_tokens": 5000} if number % 4 == 0 else SLOW)))
+    wait_until(lambda: portal.text(names[1]))
+    for name in names[1::4]:
+        portal.client.set(cancel_key(name), "cancelled")
+    portal.client.hset(EPOCHS_KEY, "size:1", 2)
+    assert {portal.reason(name) for name in names} <= {"invalid", "cancelled", "stopped", "length"}
+    portal.vouch()
+    wait_until(lambda: portal.is_at_rest(portal.client.get(claim_key(names[1]))))
+
+
 def test_prompts_and_outputs_are_not_in_the_log(portal, running):
     portal.order("quiet", generate("café TOPSECRET"))
     portal.order("loud", generate("café TOPSECRET", max_tokens=5000))
@@ -270,6 +332,33 @@ def test_a_worker_outlives_its_broker_and_a_killed_one_leaves_claim_and_no_heart
         wait_until(lambda: not client.exists(worker_key(worker_id)))
         portal.app.close()
     server.kill()
+
+
+def test_weights_that_were_truncated_or_swapped_are_refused_and_other_sizes_go_on(redis_server, store, tmp_path):
+    shutil.copytree(store[0], tmp_path / "store")
+    files = {
+        kind: json.loads((tmp_path / "store" / "manifests" / f"{digest}.json").read_bytes())["files"]
+        for kind, digest in store[1].items()
+    }
+    blobs = {kind: tmp_path / "store" / "blobs" / files[kind]["model.safetensors"]["sha256"] for kind in files}
+    os.truncate(blobs["gpt2"], blobs["gpt2"].stat().st_size // 2)
+    shutil.copy(blobs["llama"], blobs["opt"])
+    with redis.Redis.from_url(redis_server.url, decode_responses=True) as client:
+        client.flushall()
+        portal = Portal(client, redis_server.url, store[1])
+        worker = WorkerProcess(redis_server.url, tmp_path / "store", tmp_path / "log")
+        for kind in files:
+            portal.order(kind, generate(), kind=kind)
+        assert {kind: portal.reason(kind) for kind in ("gpt2", "opt")} == dict.fromkeys(
+            ("gpt2", "opt"), "engine_failed"
+        )
+        assert portal.outcome("gpt2")["error"] == "model.safetensors is not what the manifest says"
+        assert portal.outcome("opt")["error"] == "model.safetensors is not what the manifest says"
+        assert portal.reason("llama") in ("length", "stop")
+        state = portal.state(portal.client.get(claim_key("llama")))
+        assert state["loaded"] == [store[1]["llama"]]
+        assert worker.stop(signal.SIGTERM) == 0
+        portal.app.close()
 
 
 @pytest.mark.parametrize("missing", ["REDIS_URL", "INFERENCE_STORE", "INFERENCE_PERMIT_KEYS"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
@@ -311,6 +312,29 @@ def test_no_more_wait_than_the_workers_take_and_the_refusal_says_when(
     with committed():
         settle_job(Outcome(first.pk, FinishReason.LENGTH, "", Usage(len(PROMPT), 1)), [], at=world.at)
     assert submit(world, committed), "what ended made room"
+
+
+def test_of_ten_thousand_requests_those_without_room_are_told_when_and_leave_nothing_behind(
+    world: World, service: redis.Redis, committed: Committed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hundred come the whole way; the others begin at the question that they all are refused by."""
+    monkeypatch.setattr(workers, "MOST_WAITING", 2)
+    first = [submit(world, committed) for _ in range(2)]
+    told, held = Counter[tuple[str, bool]](), memory_of_redis(service)
+    for number in range(9_998):
+        with pytest.raises(TooMuch) as caught:
+            submit(world, committed) if number < 100 else workers.require_service(at=world.at)
+        told[caught.value.code, caught.value.retry_at > world.at] += 1
+    assert told == {("overloaded", True): 9_998}
+    assert {job_id for job_id, _ in fakes.queued_messages(service)} == {job.pk for job in first}
+    assert Job.objects.count() == len(list(service.scan_iter(order_key("*")))) == 2
+    assert memory_of_redis(service) - held < 50_000
+    assert usage(first[0])[1] == 2 * ASKED
+
+
+def memory_of_redis(client: redis.Redis) -> int:
+    """Bytes that its data take."""
+    return client.info("memory")["used_memory_dataset"]
 
 
 def test_every_worker_adds_room_and_its_own_word_counts(at: datetime) -> None:
