@@ -11,7 +11,7 @@ import hmac
 import json
 import struct
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
@@ -67,7 +67,8 @@ LEASE_KEY = "epochs:lease"  # exists while one portal process vouches that every
 LEASE_SECONDS = 2.0
 OUTCOMES_KEY = "outcomes"  # stream of ended requests; one consumer, the settlement
 WORKERS_KEY = "workers"  # set of worker ids that have ever announced themselves
-QUEUE = "inference"  # Celery queue of the worker
+QUEUE = "inference"  # Celery queue of all sizes: of portals that know no queue per size; see queue_of
+ASKED_KEY = "asked"  # set of weights digests that something was ever sent for; their queues are known by it
 TASK_NAME = "inference.run"  # Celery task; its only arguments are job id and permit
 
 STREAM_MAXLEN = 10_000  # entries of one request's stream
@@ -75,6 +76,11 @@ STREAM_SECONDS = 3_600  # how long a request's stream, order and marks stay read
 ORDER_SECONDS = 900  # how long an order may wait in the queue
 READER_SECONDS = 30  # how long a playground stream may go unread
 HEARTBEAT_SECONDS = 5  # how long a worker's heartbeat lasts; renewed every second
+
+
+def queue_of(digest: str) -> str:
+    """Celery queue of one size, named by its weights digest."""
+    return f"{QUEUE}.{digest}"
 
 
 def order_key(job_id: str) -> str:
@@ -189,6 +195,18 @@ class WorkerState:
     first_token_median: float | None = None  # seconds from arrival in the worker, over the last minute; None: none came
     first_token_p95: float | None = None
     precision: str = "float32"  # of weights and cache; seeds are a promise in float32 alone
+    sizes: tuple[str, ...] = ()  # weights digests that it serves; empty: all
+    slots: int = 0  # sequences of one size that run at once
+    takes: int = 0  # requests that it holds at most, running and waiting; 0: not told
+    ended_per_second: float = 0.0  # samples that ended, over the last minute
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> WorkerState:
+        """Read a heartbeat, of another version too: what this one does not know is left out."""
+        known = {each.name for each in fields(cls)}
+        data = {name: value for name, value in json.loads(text).items() if name in known}
+        lists = {name: tuple(data[name]) for name in ("loaded", "sizes") if name in data}
+        return cls(**{**data, **lists})
 
 
 # Sets the finish reason once; only the call that set it writes the end entry and the outcome. Worker and settlement run

@@ -5,16 +5,38 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
 from inference.contract import WorkerState
 from inference.engine.loop import Engine
 from inference.engine.outlet import OutletLostError
 from inference.engine.stream import RedisStream
+from inference.intake import Intake
 
 logger = logging.getLogger(__name__)
 
 PERIOD = 1.0  # seconds
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a worker was told when it started, and tells in every heartbeat.
+
+    Args:
+        worker_id: name of the worker.
+        device: torch device, for those who look.
+        precision: torch's name of the numbers it computes in.
+        sizes: weights digests that it serves; empty: all.
+        slots: sequences of one size that run at once.
+        takes: requests that it holds at most.
+    """
+
+    worker_id: str
+    device: str
+    precision: str = "float32"
+    sizes: tuple[str, ...] = ()
+    slots: int = 0
+    takes: int = 0
 
 
 class Heartbeat:
@@ -23,18 +45,15 @@ class Heartbeat:
     Args:
         engine: silent when its thread is dead or stuck, so that the portal ends what it held.
         stream: where the heartbeat goes.
-        worker_id: name of the worker.
-        device: torch device, for those who look.
+        told: what the worker was told when it started.
+        intake: follows which sizes are asked for, and who else is free; None: nothing is taken from queues.
     """
 
-    def __init__(
-        self, engine: Engine, stream: RedisStream, worker_id: str, device: str, precision: str = "float32"
-    ) -> None:
+    def __init__(self, engine: Engine, stream: RedisStream, told: Told, intake: Intake | None = None) -> None:
         self._engine = engine
         self._stream = stream
-        self._worker_id = worker_id
-        self._device = device
-        self._precision = precision
+        self._told = told
+        self._intake = intake
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
@@ -63,9 +82,7 @@ class Heartbeat:
         figures = self._engine.figures
         median, p95 = figures.first_token() or (None, None)
         return WorkerState(
-            worker_id=self._worker_id,
-            device=self._device,
-            precision=self._precision,
+            **asdict(self._told),
             running=running,
             waiting=waiting,
             loaded=self._engine.loaded,
@@ -75,6 +92,7 @@ class Heartbeat:
             prompt_tokens=figures.prompt_tokens,
             first_token_median=median,
             first_token_p95=p95,
+            ended_per_second=figures.ended_per_second(),
             **asdict(self._engine.capacity()),
         )
 
@@ -84,6 +102,8 @@ class Heartbeat:
             try:
                 self.beat()
                 self._stream.write_kept()
+                if self._intake is not None:
+                    self._intake.update(self._stream.asked(), self._stream.workers())
                 is_lost = False
             except OutletLostError:
                 if not is_lost:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from inference.contract import Keys
+
+DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -22,12 +25,13 @@ class WorkerSettings:
     max_slots: int = 64
     max_context: int = 2048
     prefill_tokens: int = 256
-    max_waiting: int = 1024
-    max_waiting_of_share: int = 512
+    max_waiting: int = 256
+    max_waiting_of_share: int = 128
     cache_tokens: int = 0  # 0: what fits in a quarter of the memory
     memory_bytes: int = 0  # 0: half of the machine's
     drain_seconds: float = 10.0
     preload: tuple[str, ...] = ()
+    sizes: tuple[str, ...] = ()  # weights digests to serve; empty: all
 
     @classmethod
     def read(cls, env: Mapping[str, str]) -> WorkerSettings:
@@ -41,13 +45,19 @@ class WorkerSettings:
             max_slots=_count(env, "INFERENCE_MAX_SLOTS", 64),
             max_context=_count(env, "INFERENCE_CONTEXT", 2048),
             prefill_tokens=_count(env, "INFERENCE_PREFILL_TOKENS", 256),
-            max_waiting=_count(env, "INFERENCE_MAX_WAITING", 1024),
-            max_waiting_of_share=_count(env, "INFERENCE_MAX_WAITING_OF_SHARE", 512),
+            max_waiting=_count(env, "INFERENCE_MAX_WAITING", 256),
+            max_waiting_of_share=_count(env, "INFERENCE_MAX_WAITING_OF_SHARE", 128),
             cache_tokens=_count(env, "INFERENCE_CACHE_TOKENS", 0, least=0),
             memory_bytes=_count(env, "INFERENCE_MEMORY_BYTES", _half_of_memory()),
             drain_seconds=float(_count(env, "INFERENCE_DRAIN_SECONDS", 10)),
-            preload=tuple(part.strip() for part in env.get("INFERENCE_PRELOAD", "").split(",") if part.strip()),
+            preload=_list(env, "INFERENCE_PRELOAD"),
+            sizes=_sizes(env, "INFERENCE_SIZES"),
         )
+
+    @property
+    def takes(self) -> int:
+        """Requests to hold at most: what runs, and what the scheduler shall choose from."""
+        return self.max_slots + self.max_waiting
 
     @property
     def broker_url(self) -> str:
@@ -80,6 +90,19 @@ def _count(env: Mapping[str, str], name: str, default: int, least: int = 1) -> i
     if not value.isdecimal() or int(value) < least:
         raise ValueError(f"{name} must be a whole number of at least {least}")
     return int(value)
+
+
+def _list(env: Mapping[str, str], name: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in env.get(name, "").split(",") if part.strip())
+
+
+def _sizes(env: Mapping[str, str], name: str) -> tuple[str, ...]:
+    sizes = _list(env, name)
+    if sizes in ((), ("all",)):
+        return ()
+    if not all(DIGEST.fullmatch(digest) for digest in sizes):
+        raise ValueError(f"{name} must be all, or weights digests separated by commas")
+    return sizes
 
 
 def _one_of(env: Mapping[str, str], name: str, values: tuple[str, ...]) -> str:

@@ -1,4 +1,4 @@
-"""The Celery worker: `celery -A inference.worker worker --pool=threads --concurrency=64 -Q inference`.
+"""The Celery worker: `celery -A inference.worker worker --pool=threads`.
 
 Importing this module imports torch, in the main thread: a lazy import that fails in the engine thread would leave
 every request waiting.
@@ -18,18 +18,19 @@ from typing import Any
 import torch
 from celery import Celery
 from celery.signals import worker_init, worker_shutdown, worker_shutting_down
+from kombu import Queue
 
 from inference import tasks
 from inference.backends import runtime
 from inference.backends.loader import StoreLoader, open_backend
 from inference.backends.weights import WeightsStore
-from inference.contract import QUEUE
 from inference.engine.backend import LoadError
 from inference.engine.loop import Engine
 from inference.engine.scheduler import Scheduler
 from inference.engine.shelf import Shelf
 from inference.engine.stream import RedisStream, connect
-from inference.heartbeat import Heartbeat
+from inference.heartbeat import Heartbeat, Told
+from inference.intake import Intake, queues_of, step_of
 from inference.settings import WorkerSettings
 
 logger = logging.getLogger(__name__)
@@ -41,7 +42,10 @@ app.conf.update(
     accept_content=["json"],
     task_serializer="json",
     task_ignore_result=True,
-    task_default_queue=QUEUE,
+    task_queues=[Queue(name) for name in sorted(queues_of(settings.sizes, settings.preload))],
+    # A thread per request, which waits for its end: so the scheduler sees all of them, and Celery holds none back.
+    worker_pool="threads",
+    worker_concurrency=settings.takes,
     task_acks_late=False,
     worker_prefetch_multiplier=1,
     # What a killed worker had fetched and not begun comes back after this time; a request runs once by its claim.
@@ -59,9 +63,12 @@ class Running:
 
     engine: Engine
     heartbeat: Heartbeat
+    intake: Intake
 
 
 _running: list[Running] = []
+
+app.steps["consumer"].add(step_of(lambda: _running[0].intake if _running else None))
 
 
 @worker_init.connect
@@ -73,10 +80,12 @@ def start(**_: Any) -> None:
     stream = RedisStream(connect(settings.redis_url), worker_id)
     engine = Engine(shelf, stream)
     engine.start()
-    heartbeat = Heartbeat(engine, stream, worker_id, device, settings.dtype)
+    intake = Intake(worker_id, settings.sizes, settings.preload, settings.max_slots, lambda: sum(engine.counts()))
+    told = Told(worker_id, device, settings.dtype, settings.sizes, settings.max_slots, settings.takes)
+    heartbeat = Heartbeat(engine, stream, told, intake)
     heartbeat.start()
     tasks.install(tasks.Runtime(engine, stream, settings.keys))
-    _running[:] = [Running(engine, heartbeat)]
+    _running[:] = [Running(engine, heartbeat, intake)]
     _preload(shelf)
 
 

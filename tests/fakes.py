@@ -9,6 +9,7 @@ from typing import Any
 import redis
 
 from inference.contract import (
+    ASKED_KEY,
     FINISH_ONCE_LUA,
     LEASE_KEY,
     OUTCOMES_KEY,
@@ -25,6 +26,7 @@ from inference.contract import (
     finish_once_call,
     order_key,
     pieces_to_json,
+    queue_of,
     stream_key,
     worker_key,
 )
@@ -43,18 +45,23 @@ def pretend_service(client: redis.Redis) -> None:
     announce_worker(client)
 
 
-def announce_worker(client: redis.Redis, worker: str = WORKER, precision: str = "float32") -> None:
+def announce_worker(client: redis.Redis, worker: str = WORKER, **told: Any) -> None:
     """Leave a heartbeat."""
-    state = WorkerState(worker, "cpu", 0, 0, (), 0, 0.0, precision=precision)
+    state = WorkerState(worker, "cpu", 0, 0, (), 0, 0.0, **told)
     client.sadd(WORKERS_KEY, worker)
     client.set(worker_key(worker), json.dumps(asdict(state)))
 
 
+def queues(client: redis.Redis) -> list[str]:
+    """Names of the workers' queues."""
+    return [QUEUE, *map(queue_of, sorted(client.smembers(ASKED_KEY)))]
+
+
 def queued_messages(client: redis.Redis) -> list[tuple[str, str]]:
-    """Job id and permit of every message in the worker's queue, oldest first."""
+    """Job id and permit of every message in the workers' queues, the oldest of each first."""
     import base64
 
-    messages = [json.loads(raw) for raw in reversed(client.lrange(QUEUE, 0, -1))]
+    messages = [json.loads(raw) for name in queues(client) for raw in reversed(client.lrange(name, 0, -1))]
     bodies = [json.loads(base64.b64decode(message["body"])) for message in messages]
     return [tuple(body[0]) for body in bodies]
 

@@ -38,6 +38,7 @@ class Figures:
         self.tokens = 0
         self.prompt_tokens = 0
         self._times: deque[tuple[float, float]] = deque(maxlen=MOST_TIMES)  # when, seconds
+        self._ends: deque[tuple[float, int]] = deque(maxlen=MOST_TIMES)  # when, samples
         self._reading = threading.Lock()
 
     def count(self, before: Usage, after: Usage, arrived_at: float) -> None:
@@ -48,6 +49,19 @@ class Figures:
             now = self.clock()
             with self._reading:
                 self._times.append((now, now - arrived_at))
+
+    def count_end(self, samples: int) -> None:
+        """Count the samples of a request that has ended, whatever the reason."""
+        with self._reading:
+            self._ends.append((self.clock(), samples))
+
+    def ended_per_second(self) -> float:
+        """Samples that ended in the last minute, by the second; after a busy minute by the time the last ones took."""
+        now = self.clock()
+        with self._reading:
+            ends = [(at, samples) for at, samples in self._ends if at > now - WINDOW]
+        is_cut = len(ends) == MOST_TIMES
+        return sum(samples for _, samples in ends) / max(now - ends[0][0] if is_cut else WINDOW, 1.0) if ends else 0.0
 
     def first_token(self) -> tuple[float, float] | None:
         """Median and 95th percentile of the seconds to the first token in the last minute; None without any."""

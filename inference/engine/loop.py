@@ -302,6 +302,7 @@ class Engine:
         if ending:
             self._outlet.finish([End(each.job_id, *ending[each], usage=each.usage) for each in ending])
         for request, lane in lanes.items():
+            self.figures.count_end(len(request.samples))
             self._free(request, lane)
             request.done.set()
         with self._changed:

@@ -15,6 +15,7 @@ from redis.exceptions import NoScriptError, RedisError
 from redis.retry import Retry
 
 from inference.contract import (
+    ASKED_KEY,
     EPOCHS_KEY,
     FINISH_ONCE_LUA,
     HEARTBEAT_SECONDS,
@@ -145,6 +146,18 @@ class RedisStream:
             pipe.execute()
         except RedisError as error:
             raise OutletLostError(type(error).__name__) from error
+
+    def asked(self) -> set[str]:
+        """Weights digests that something was ever sent for. Raises OutletLostError."""
+        found = self._call("smembers", ASKED_KEY)
+        return set(found) if isinstance(found, set | list) else set()
+
+    def workers(self) -> list[WorkerState]:
+        """What the workers that live say of themselves, this one too. Raises OutletLostError."""
+        names = self._call("smembers", WORKERS_KEY)
+        keys = [worker_key(name) for name in names] if isinstance(names, set | list) else []
+        beats = self._call("mget", keys) if keys else []
+        return [WorkerState.from_json(beat) for beat in beats if beat] if isinstance(beats, list) else []
 
     def leave(self) -> None:
         """Withdraw the heartbeat at an orderly end. Raises OutletLostError."""

@@ -11,7 +11,7 @@ from typing import Any
 import redis
 from django.db.models import Count, Sum
 
-from inference.contract import LEASE_KEY, QUEUE
+from inference.contract import ASKED_KEY, LEASE_KEY, QUEUE, queue_of
 from release_portal.core.redis_client import redis_client
 from release_portal.jobs.models import Job
 from release_portal.jobs.workers import live_workers, room_of
@@ -31,6 +31,7 @@ class WorkerSeen:
         cache_used, cache_total: tokens of its cache.
         tokens, prompt_tokens: written and read since it started.
         first_median, first_p95: seconds to the first token, over the last minute.
+        sizes: names of the sizes that it serves; empty: all.
     """
 
     name: str
@@ -48,6 +49,7 @@ class WorkerSeen:
     prompt_tokens: int | None = None
     first_median: float | None = None
     first_p95: float | None = None
+    sizes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ class ServiceState:
     Args:
         problem: why Redis could not be read; empty when it was.
         queued: messages that no worker has taken yet.
+        queued_by_size: size and number of these messages, of sizes that have some.
         room: requests that may be running or waiting.
         open_by_size: size and number of its requests that have not ended.
         ended: finish reason and number, of the window.
@@ -68,6 +71,7 @@ class ServiceState:
     problem: str
     has_lease: bool
     queued: int
+    queued_by_size: tuple[tuple[str, int], ...]
     room: int
     workers: tuple[WorkerSeen, ...]
     open_by_size: tuple[tuple[str, int], ...]
@@ -103,17 +107,37 @@ def service_state(*, at: datetime) -> ServiceState:
 def _from_redis() -> dict[str, Any]:
     try:
         client = redis_client()
-        beats, lease, queued = live_workers(client), client.exists(LEASE_KEY), client.llen(QUEUE)
+        beats, lease, queued = live_workers(client), client.exists(LEASE_KEY), _queued(client)
     except redis.RedisError as error:
-        return {"problem": type(error).__name__, "has_lease": False, "queued": 0, "room": 0, "workers": ()}
-    names = _names_of_weights() if beats else {}
-    workers = tuple(_seen(beat, names) for beat in beats)
-    return {"problem": "", "has_lease": bool(lease), "queued": queued, "room": room_of(beats), "workers": workers}
+        gone = {"problem": type(error).__name__, "has_lease": False, "room": 0, "workers": ()}
+        return {**gone, "queued": 0, "queued_by_size": ()}
+    sizes = _sizes_by_digest() if beats or queued else {}
+    names = {digest: size.name for digest, size in sizes.items()}
+    by_size = sorted(
+        (sizes[digest].slug if digest in sizes else digest[:12], count) for digest, count in queued.items()
+    )
+    return {
+        "problem": "",
+        "has_lease": bool(lease),
+        "queued": sum(queued.values()),
+        "queued_by_size": tuple(by_size),
+        "room": room_of(beats),
+        "workers": tuple(_seen(beat, names) for beat in beats),
+    }
 
 
-def _names_of_weights() -> dict[str, str]:
+def _queued(client: redis.Redis) -> dict[str, int]:
+    """Count the messages that wait for each weights digest; those of a portal without a queue per size as one more."""
+    digests = sorted(client.smembers(ASKED_KEY))
+    pipe = client.pipeline(transaction=False)
+    for name in (QUEUE, *map(queue_of, digests)):
+        pipe.llen(name)
+    return {digest: count for digest, count in zip(("any size", *digests), pipe.execute(), strict=True) if count}
+
+
+def _sizes_by_digest() -> dict[str, ModelSize]:
     sizes = ModelSize.objects.with_weights().prefetch_related("revisions")
-    return {size.current_revision.digest: size.name for size in sizes if size.current_revision}
+    return {size.current_revision.digest: size for size in sizes if size.current_revision}
 
 
 def _seen(beat: Mapping[str, Any], names: Mapping[str, str]) -> WorkerSeen:
@@ -124,6 +148,7 @@ def _seen(beat: Mapping[str, Any], names: Mapping[str, str]) -> WorkerSeen:
         running=beat["running"],
         waiting=beat["waiting"],
         loaded=tuple(names.get(digest, digest[:12]) for digest in beat["loaded"]),
+        sizes=tuple(names.get(digest, digest[:12]) for digest in beat.get("sizes") or ()),
         steps=beat["step"],
         seen_at=datetime.fromtimestamp(beat["at"], UTC),
         **{name: beat.get(said) for name, said in SAID.items()},

@@ -13,9 +13,9 @@ from django.db import IntegrityError, transaction
 from kombu.exceptions import OperationalError
 
 from inference.contract import (
+    ASKED_KEY,
     ORDER_SECONDS,
     POLICY_KEY,
-    QUEUE,
     READER_SECONDS,
     STREAM_SECONDS,
     TASK_NAME,
@@ -28,6 +28,7 @@ from inference.contract import (
     SamplingSettings,
     cancel_key,
     order_key,
+    queue_of,
     reader_key,
 )
 from release_portal.access.lookups import SizeAccess, size_for
@@ -123,7 +124,7 @@ def submit_jobs(actor: Actor, requests: Sequence[JobRequest], *, at: datetime) -
     """
     opened = {one.size: size_for(actor, one.size, ACTION_OF[one.function], at=at).size for one in requests}
     counts = [_count(opened[one.size], one) for one in requests]
-    require_service(at=at)
+    require_service(*{_digest_of(size) for size in opened.values()}, at=at)
     return _permit_and_queue(actor, requests, counts, at)
 
 
@@ -150,6 +151,12 @@ def _count(size: ModelSize, request: JobRequest) -> int:
     assert revision is not None  # the policy refuses sizes without weights
     require_tokens(size, revision, request.settings.logit_bias)
     return tokens_in(size, revision, request.prompt, most_new=request.most_new)
+
+
+def _digest_of(size: ModelSize) -> str:
+    revision = size.current_revision
+    assert revision is not None  # the policy refuses sizes without weights
+    return revision.digest
 
 
 def _same_submission(actor: Actor, request: JobRequest) -> Job | None:
@@ -333,15 +340,21 @@ def _queue(permitted: Sequence[Permitted]) -> None:
             raise _not_queued()
         _write_orders(permitted)
         for one in permitted:
-            app.send_task(TASK_NAME, args=[one.job.pk, one.token], queue=QUEUE, retry=False, ignore_result=True)
+            _send(one)
     except (redis.RedisError, OSError, OperationalError) as error:
         _withdraw_orders(permitted)
         raise _not_queued() from error
 
 
+def _send(one: Permitted) -> None:
+    queue = queue_of(one.job.weights_digest)
+    app.send_task(TASK_NAME, args=[one.job.pk, one.token], queue=queue, retry=False, ignore_result=True)
+
+
 def _write_orders(permitted: Sequence[Permitted]) -> None:
-    """Write all orders in one act: a broken connection leaves all of them or none."""
+    """Write all orders in one act, and what they ask for: a broken connection leaves all of them or none."""
     pipe = redis_client().pipeline()
+    pipe.sadd(ASKED_KEY, *{one.job.weights_digest for one in permitted})
     for one in permitted:
         pipe.set(order_key(one.job.pk), one.order.to_json(), ex=ORDER_SECONDS)
         if one.order.needs_reader:

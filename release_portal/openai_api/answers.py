@@ -13,7 +13,7 @@ from release_portal.core.errors import PortalError, TooMuch, Unavailable
 from release_portal.jobs.models import Job
 from release_portal.jobs.relay import Event
 from release_portal.jobs.settle import collect_pieces
-from release_portal.jobs.workers import OVERLOAD_WAIT
+from release_portal.jobs.workers import overload_wait_now
 from release_portal.openai_api.errors import body_of
 from release_portal.openai_api.logprobs import LogprobWriter
 from release_portal.openai_api.parameters import Call
@@ -112,7 +112,7 @@ def failure_of(event: Event) -> PortalError:
 def failure(reason: str, message: str) -> PortalError:
     """Return the error that an end for this reason is."""
     if reason == FinishReason.OVERLOADED:
-        return TooMuch(message, code=reason, retry_at=now() + OVERLOAD_WAIT)
+        return TooMuch(message, code=reason, retry_at=now() + overload_wait_now())
     error = Unavailable(message, code=reason)
     if reason in (FinishReason.STOPPED, FinishReason.EXPIRED):
         error.status = 403

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from inference.contract import LEASE_KEY
 from release_portal.core.declare import public
 from release_portal.core.redis_client import redis_client
-from release_portal.jobs.workers import live_workers
+from release_portal.jobs.workers import live_workers, serving
 from release_portal.registry.models import ModelSize
 
 
@@ -58,10 +58,13 @@ def _lease() -> str:
 
 
 def _worker() -> str:
-    """Every worker loads any size of the store, so one live worker serves each size that has weights."""
+    """Name the sizes with weights that no live worker serves."""
     try:
-        served = list(ModelSize.objects.with_weights().values_list("slug", flat=True))
+        sizes = ModelSize.objects.with_weights().prefetch_related("revisions")
         workers = live_workers(redis_client())
+        missing = [
+            one.slug for one in sizes if one.current_revision and not serving(workers, one.current_revision.digest)
+        ]
     except (redis.RedisError, DatabaseError):
         return "cannot be known"
-    return f"no live worker for {', '.join(served)}" if served and not workers else ""
+    return f"no live worker for {', '.join(missing)}" if missing else ""

@@ -64,6 +64,8 @@ def service_families(state: ServiceState) -> Iterator[Metric]:
     yield GaugeMetricFamily("portal_lease_held", "Whether permits can be given.", int(state.has_lease))
     yield GaugeMetricFamily("portal_workers", "Workers that live.", len(state.workers))
     yield GaugeMetricFamily("portal_queue_messages", "Requests that no worker has taken yet.", state.queued)
+    by_size = "Requests that no worker has taken yet, by size."
+    yield _labelled("portal_queue_messages_by_size", by_size, "size", state.queued_by_size)
     yield GaugeMetricFamily("portal_room", "Requests that may be running or waiting.", state.room)
     yield _labelled("portal_unfinished", "Requests running or waiting, by size.", "size", state.open_by_size)
     yield _labelled("portal_ended_5m", "Requests that ended in five minutes, by finish reason.", "reason", state.ended)

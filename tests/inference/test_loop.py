@@ -10,14 +10,14 @@ from dataclasses import asdict
 
 import pytest
 
-from inference.contract import FinishReason, Function, Order, Priority, StreamKind, Usage
-from inference.engine.figures import Figures
+from inference.contract import FinishReason, Function, Order, Priority, StreamKind, Usage, WorkerState
+from inference.engine.figures import MOST_TIMES, Figures
 from inference.engine.loop import IN_TURN, Engine, RejectedError
 from inference.engine.outlet import OutletLostError
 from inference.engine.request import Request
 from inference.engine.scheduler import Scheduler
 from inference.engine.shelf import Shelf
-from inference.heartbeat import Heartbeat
+from inference.heartbeat import Heartbeat, Told
 from tests.inference.conftest import wait_until
 from tests.inference.fakes import END, FakeLoader, FakeOutlet, decode, make_order, make_permit
 
@@ -435,13 +435,15 @@ class FakePulse:
 
 def test_a_heartbeat_speaks_for_a_living_engine_and_is_silent_for_a_dead_one(bench):
     pulse = FakePulse()
-    heartbeat = Heartbeat(bench.engine, pulse, "worker-1", "cpu", "bfloat16")
+    heartbeat = Heartbeat(bench.engine, pulse, Told("worker-1", "cpu", "bfloat16", ("a", "b"), slots=4, takes=20))
     bench.engine.start()
     bench.wait(bench.submit("a"))
     heartbeat.beat()
     (state,) = pulse.states
     assert (state.tokens, state.prompt_tokens, state.step) == (8, 3, 8)
-    assert state.precision == "bfloat16"
+    assert (state.precision, state.sizes, state.slots, state.takes) == ("bfloat16", ("a", "b"), 4, 20)
+    assert WorkerState.from_json(json.dumps(asdict(state) | {"of_a_later_version": 1})) == state
+    assert state.ended_per_second == pytest.approx(1 / 60)
     assert (state.max_running, state.max_waiting, state.max_waiting_of_share) == (4, 100, 100)
     assert (state.cache_used, state.cache_total) == (0, 1000)
     assert state.first_token_median == state.first_token_p95 > 0
@@ -456,7 +458,7 @@ def test_a_heartbeat_tells_what_runs_what_waits_and_what_of_the_cache_is_taken()
     for at in range(3):
         bench.submit(f"j{at}")
     bench.engine.step()
-    heartbeat = Heartbeat(bench.engine, pulse, "worker-1", "cpu")
+    heartbeat = Heartbeat(bench.engine, pulse, Told("worker-1", "cpu"))
     bench.engine.is_healthy = lambda: True  # nobody started its thread
     heartbeat.beat()
     (state,) = pulse.states
@@ -477,6 +479,21 @@ def test_times_to_the_first_token_are_those_of_the_last_minute():
     figures.count(Usage(), Usage(1, 1), arrived_at=now[0] - 2)
     now[0] += 1
     assert figures.first_token() == (2, 2)
+
+
+def test_the_pace_is_that_of_the_last_minute_and_after_a_rush_of_the_last_ends():
+    now = [100.0]
+    figures = Figures(clock=lambda: now[0])
+    assert figures.ended_per_second() == 0
+    for _ in range(30):
+        figures.count_end(samples=4)
+    assert figures.ended_per_second() == 2
+    now[0] += 61
+    assert figures.ended_per_second() == 0
+    for _ in range(2 * MOST_TIMES):
+        now[0] += 10 / MOST_TIMES
+        figures.count_end(samples=1)
+    assert figures.ended_per_second() == pytest.approx(MOST_TIMES / 10, rel=0.01)
 
 
 def test_what_runs_is_asked_for_in_every_step_whatever_its_size_does_in_it():

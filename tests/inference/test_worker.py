@@ -10,7 +10,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ import redis
 from celery import Celery
 
 from inference.contract import (
+    ASKED_KEY,
     EPOCHS_KEY,
     FINISH_ONCE_LUA,
     LEASE_KEY,
@@ -40,10 +42,11 @@ from inference.contract import (
     ended_key,
     finish_once_call,
     order_key,
+    queue_of,
     stream_key,
     worker_key,
 )
-from tests.inference.conftest import wait_until
+from tests.inference.conftest import RedisServer, wait_until
 
 pytestmark = pytest.mark.worker
 
@@ -68,9 +71,16 @@ class Portal:
 
     def order(self, job_id: str, order: Order, kind: str = "gpt2", keys: str = SECRET, **changes) -> None:
         fields = {"expires_at": time.time() + 600, "epochs": {"size:1": 1}, **changes}
-        permit = Permit(job_id, "tiny", self.digests.get(kind, kind), order.function.value, **fields)
+        digest = self.digests.get(kind, kind)
+        permit = Permit(job_id, "tiny", digest, order.function.value, **fields)
         self.client.set(order_key(job_id), order.to_json())
-        self.app.send_task(TASK_NAME, (job_id, permit.sign(Keys.parse(keys))), queue=QUEUE)
+        self.send(permit, keys=keys)
+
+    def send(self, permit: Permit, *, queue: str = "", keys: str = SECRET) -> None:
+        """Send the task, to the queue of its size if no other is named."""
+        self.client.sadd(ASKED_KEY, permit.weights_digest)
+        arguments = (permit.job_id, permit.sign(Keys.parse(keys)))
+        self.app.send_task(TASK_NAME, arguments, queue=queue or queue_of(permit.weights_digest))
 
     def entries(self, job_id: str) -> list[dict[str, str]]:
         return [fields for _, fields in self.client.xrange(stream_key(job_id))]
@@ -119,7 +129,7 @@ class WorkerProcess:
             "INFERENCE_DRAIN_SECONDS": "1",
             "PYTHONPATH": str(ROOT),
         }
-        command = "-A inference.worker worker --pool=threads --concurrency=64 -Q inference --loglevel=INFO"
+        command = "-A inference.worker worker --pool=threads --loglevel=INFO"
         with log.open("wb") as out:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "celery", *command.split()],
@@ -128,6 +138,15 @@ class WorkerProcess:
                 stdout=out,
                 stderr=subprocess.STDOUT,
             )
+
+    def ready(self, portal: Portal, seconds: float = 180.0) -> WorkerProcess:
+        """Wait for the first heartbeat: importing torch takes long on a busy machine."""
+        wait_until(lambda: self._is_ready(portal), seconds)
+        return self
+
+    def _is_ready(self, portal: Portal) -> bool:
+        assert self.process.poll() is None, self.log.read_text()
+        return any(f"-{self.process.pid}-" in name for name in portal.client.smembers(WORKERS_KEY))
 
     @property
     def threads(self) -> int:
@@ -152,8 +171,31 @@ def portal(redis_server, store) -> Iterator[Portal]:
 @pytest.fixture(scope="module")
 def worker(portal, redis_server, store, tmp_path_factory) -> Iterator[WorkerProcess]:
     worker = WorkerProcess(redis_server.url, store[0], tmp_path_factory.mktemp("worker") / "log")
-    yield worker
+    yield worker.ready(portal)
     worker.stop(signal.SIGKILL)
+
+
+@pytest.fixture
+def own_redis(redis_server, tmp_path) -> Iterator[RedisServer]:
+    """A Redis from which no other worker takes."""
+    server = RedisServer(redis_server._binary, tmp_path)
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def start_worker(tmp_path) -> Iterator[Callable[..., WorkerProcess]]:
+    """Starts worker processes; those that a failing test leaves behind are killed."""
+    started: list[WorkerProcess] = []
+
+    def start(url: str, store: Path, **env: str) -> WorkerProcess:
+        started.append(WorkerProcess(url, store, tmp_path / f"worker-{len(started)}.log", **env))
+        return started[-1]
+
+    yield start
+    for worker in started:
+        worker.stop(signal.SIGKILL)
 
 
 @pytest.fixture
@@ -178,6 +220,13 @@ def test_requests_of_three_sizes_stream_to_their_ends(portal, running):
     state = json.loads(portal.client.get(worker_key(first[0]["worker"])))
     assert state["device"] == "cpu"
     assert running.process.poll() is None
+
+
+def test_what_a_portal_without_queues_per_size_has_sent_is_served(portal, running):
+    permit = Permit("old", "tiny", portal.digests["opt"], "generate", time.time() + 60, {"size:1": 1})
+    portal.client.set(order_key("old"), generate().to_json())
+    portal.send(permit, queue=QUEUE)
+    assert portal.reason("old") in ("length", "stop")
 
 
 def test_a_score_is_one_result(portal, running):
@@ -232,7 +281,7 @@ def test_what_must_not_run_ends_with_its_reason_and_no_token(portal, running):
 
 def test_an_order_that_redis_lost_ends_as_such(portal, running):
     permit = Permit("lost", "tiny", portal.digests["gpt2"], "generate", time.time() + 60, {"size:1": 1})
-    portal.app.send_task(TASK_NAME, ("lost", permit.sign(Keys.parse(SECRET))), queue=QUEUE)
+    portal.send(permit)
     assert portal.reason("lost") == "broker_lost"
 
 
@@ -280,7 +329,8 @@ def test_after_faults_the_worker_holds_what_it_held_before(portal, running):
 def meet_faults(portal: Portal, names: list[str]) -> None:
     """Send requests of which some are invalid, some are cancelled and some are stopped; wait until all is over."""
     for number, name in enumerate(names):
-        portal.order(name, generate(**({"max_tokens": 5000} if number % 4 == 0 else SLOW)))
+        wrong = {"max_tokens": 5000} if number % 4 == 0 else {}
+        portal.order(name, generate(**{**SLOW, "samples": 6, **wrong}))
     wait_until(lambda: portal.text(names[1]))
     for name in names[1::4]:
         portal.client.set(cancel_key(name), "cancelled")
@@ -308,12 +358,15 @@ def test_a_terminated_worker_ends_what_it_cannot_finish(portal, running):
     assert not portal.client.exists(worker_key(worker_id))
 
 
-def test_a_worker_outlives_its_broker_and_a_killed_one_leaves_claim_and_no_heartbeat(redis_server, store, tmp_path):
+def test_a_worker_outlives_its_broker_and_a_killed_one_leaves_claim_and_no_heartbeat(
+    redis_server, store, tmp_path, start_worker
+):
     server = type(redis_server)(redis_server._binary, tmp_path)
     server.start()
-    worker = WorkerProcess(server.url, store[0], tmp_path / "log")
+    worker = start_worker(server.url, store[0])
     with redis.Redis.from_url(server.url, decode_responses=True) as client:
         portal = Portal(client, server.url, store[1])
+        worker.ready(portal)
         portal.order("cut", generate(**SLOW))
         wait_until(lambda: portal.text("cut"))
         server.kill()
@@ -334,7 +387,9 @@ def test_a_worker_outlives_its_broker_and_a_killed_one_leaves_claim_and_no_heart
     server.kill()
 
 
-def test_weights_that_were_truncated_or_swapped_are_refused_and_other_sizes_go_on(redis_server, store, tmp_path):
+def test_weights_that_were_truncated_or_swapped_are_refused_and_other_sizes_go_on(
+    own_redis, store, tmp_path, start_worker
+):
     shutil.copytree(store[0], tmp_path / "store")
     files = {
         kind: json.loads((tmp_path / "store" / "manifests" / f"{digest}.json").read_bytes())["files"]
@@ -343,10 +398,9 @@ def test_weights_that_were_truncated_or_swapped_are_refused_and_other_sizes_go_o
     blobs = {kind: tmp_path / "store" / "blobs" / files[kind]["model.safetensors"]["sha256"] for kind in files}
     os.truncate(blobs["gpt2"], blobs["gpt2"].stat().st_size // 2)
     shutil.copy(blobs["llama"], blobs["opt"])
-    with redis.Redis.from_url(redis_server.url, decode_responses=True) as client:
-        client.flushall()
-        portal = Portal(client, redis_server.url, store[1])
-        worker = WorkerProcess(redis_server.url, tmp_path / "store", tmp_path / "log")
+    with redis.Redis.from_url(own_redis.url, decode_responses=True) as client:
+        portal = Portal(client, own_redis.url, store[1])
+        worker = start_worker(own_redis.url, tmp_path / "store").ready(portal)
         for kind in files:
             portal.order(kind, generate(), kind=kind)
         assert {kind: portal.reason(kind) for kind in ("gpt2", "opt")} == dict.fromkeys(
@@ -358,6 +412,34 @@ def test_weights_that_were_truncated_or_swapped_are_refused_and_other_sizes_go_o
         state = portal.state(portal.client.get(claim_key("llama")))
         assert state["loaded"] == [store[1]["llama"]]
         assert worker.stop(signal.SIGTERM) == 0
+        portal.app.close()
+
+
+def claims(portal: Portal, names: list[str]) -> Counter[str]:
+    """How many of these requests each worker has taken."""
+    return Counter(filter(None, portal.client.mget([claim_key(name) for name in names])))
+
+
+def test_two_workers_share_what_comes_and_a_size_that_none_of_them_serves_waits(own_redis, store, start_worker):
+    few = {"INFERENCE_MAX_SLOTS": "2", "INFERENCE_SIZES": f"{store[1]['gpt2']},{store[1]['llama']}"}
+    with redis.Redis.from_url(own_redis.url, decode_responses=True) as client:
+        portal = Portal(client, own_redis.url, store[1])
+        pair = [start_worker(own_redis.url, store[0], **few) for _ in range(2)]
+        for worker in pair:
+            worker.ready(portal)
+        portal.order("nobodys", generate(), kind="opt")
+        names = [f"j{at}" for at in range(8)]
+        for name in names:
+            portal.order(name, generate(max_tokens=110, temperature=1.0))
+        wait_until(lambda: len(claims(portal, names)) == 2)
+        wait_until(lambda: all(portal.text(name) for name in names))
+        assert {portal.reason(name) for name in names} <= {"length", "stop"}
+        taken = claims(portal, names)
+        assert len(taken) == 2
+        assert min(taken.values()) >= 2, "beyond its slots nobody takes what another could begin"
+        assert not client.exists(claim_key("nobodys"))
+        assert client.llen(queue_of(portal.digests["opt"])) == 1
+        assert [worker.stop(signal.SIGTERM) for worker in pair] == [0, 0]
         portal.app.close()
 
 

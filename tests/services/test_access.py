@@ -15,7 +15,7 @@ import redis
 from django.core.management import call_command
 from django.db import transaction
 
-from inference.contract import POLICY_KEY, QUEUE, Function, SamplingSettings
+from inference.contract import POLICY_KEY, Function, SamplingSettings
 from release_portal.access.agreements.rules import GRACE
 from release_portal.access.grant_rules import GRANT, STORED, GrantFacts, Pause, state_at
 from release_portal.access.lookups import decisions_for, size_for, sizes_for
@@ -41,7 +41,7 @@ from release_portal.registry.models import ModelSize, Revision
 from release_portal.releases.hold_rules import Restriction
 from release_portal.releases.ladder import LADDER
 from release_portal.releases.models import Hold, Standing
-from tests.fakes import permits, queued_messages
+from tests.fakes import permits, queued_messages, queues
 from tests.world import SERVED, World, stored_digest
 
 DAY = timedelta(days=1)
@@ -359,7 +359,8 @@ def _askers(world: World, case: Case) -> list[Actor]:
 
 def _check_permit(client: redis.Redis, job: Job, carrying: GrantFacts | None) -> None:
     (permit,) = permits(client)
-    client.delete(QUEUE, *client.scan_iter("quota:*"))  # each case undoes its rows, and Redis knows of no undoing
+    # Each case undoes its rows, and Redis knows of no undoing.
+    client.delete(*queues(client), *client.scan_iter("quota:*"))
     keys = {size_key(job.size.slug)} | ({grant_key(carrying.id)} if carrying else set())
     assert permit.epochs == numbers_of(keys) | {POLICY_KEY: POLICY_MARK}
     assert (permit.job_id, permit.size_id, permit.function) == (job.pk, job.size.slug, "generate")

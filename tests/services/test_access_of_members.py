@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import redis
 
-from inference.contract import POLICY_KEY, QUEUE, Function, SamplingSettings
+from inference.contract import POLICY_KEY, Function, SamplingSettings
 from release_portal.access.grant_rules import GrantFacts
 from release_portal.access.lookups import decisions_for, size_for, sizes_for
 from release_portal.access.models import AgreementVersion, Application, Cohort, Grant, Seat, Signature
@@ -24,7 +24,7 @@ from release_portal.jobs.services import JobRequest, submit_job
 from release_portal.ops.demo import DEMO
 from release_portal.ops.demo_applications import write_agreement
 from release_portal.registry.models import ModelSize
-from tests.fakes import permits
+from tests.fakes import permits, queues
 from tests.services.test_access import (
     FUNCTIONS,
     KINDS,
@@ -223,7 +223,7 @@ def test_T8_a_members_permit_agrees_with_the_rule_and_ends_with_the_earliest_end
                 continue
             assert decision, (seat, cohort)
             (permit,) = permits(service)
-            service.delete(QUEUE)
+            service.delete(*queues(service))
             assert carrying is not None
             keys = [f"size:{size.slug}", grant_key("t8-cleo"), seat_key(row.pk)]
             assert permit.epochs == numbers_of(keys) | {POLICY_KEY: POLICY_MARK}

@@ -16,9 +16,9 @@ from asgiref.sync import sync_to_async
 from django.db import connection, transaction
 
 from inference.contract import (
+    ASKED_KEY,
     LEASE_KEY,
     ORDER_SECONDS,
-    QUEUE,
     WORKERS_KEY,
     EmbedResult,
     FinishReason,
@@ -32,6 +32,7 @@ from inference.contract import (
     cancel_key,
     ended_key,
     order_key,
+    queue_of,
     reader_key,
     worker_key,
 )
@@ -52,7 +53,7 @@ from release_portal.jobs.settle import settle as settle_job
 from release_portal.jobs.states import STATE_OF, UNCHARGED
 from tests import fakes
 from tests.conftest import RedisServer
-from tests.world import MISSING_CHARACTER, SERVED, World
+from tests.world import MISSING_CHARACTER, SERVED, World, stored_digest
 
 PROMPT = "Once upon a time"  # one token per byte
 REQUEST = JobRequest(SERVED, Function.GENERATE, PROMPT, SamplingSettings(max_tokens=8, samples=2, seed=7))
@@ -104,7 +105,7 @@ def test_the_prompt_lies_sealed_in_the_database_and_never_in_the_queue(
         row = [bytes(one) if isinstance(one, memoryview) else one for one in cursor.fetchone()]
     assert PROMPT not in str(row)
     assert fresh(job).prompt == PROMPT
-    assert all(PROMPT not in raw for raw in service.lrange(QUEUE, 0, -1))
+    assert all(PROMPT not in raw for name in fakes.queues(service) for raw in service.lrange(name, 0, -1))
     assert PROMPT not in str(list(AuditEvent.objects.values()))
 
 
@@ -307,7 +308,7 @@ def test_no_more_wait_than_the_workers_take_and_the_refusal_says_when(
     submit(world, committed)
     with pytest.raises(TooMuch, match="the workers take 2") as caught:
         submit(world, committed)
-    assert (caught.value.code, caught.value.retry_at) == ("overloaded", world.at + workers.OVERLOAD_WAIT)
+    assert (caught.value.code, caught.value.retry_at) == ("overloaded", world.at + workers.USUAL_WAIT)
     assert Job.objects.count() == len(fakes.queued_messages(service)) == 2
     with committed():
         settle_job(Outcome(first.pk, FinishReason.LENGTH, "", Usage(len(PROMPT), 1)), [], at=world.at)
@@ -339,11 +340,58 @@ def memory_of_redis(client: redis.Redis) -> int:
 
 def test_every_worker_adds_room_and_its_own_word_counts(at: datetime) -> None:
     plain, own = {"worker_id": "a"}, {"worker_id": "b", "max_running": 4, "max_waiting": 6}
-    room = workers.MOST_WAITING
-    for heartbeats, most in (([plain], room), ([own], 10), ([plain, own], room + 10)):
+    newer, room = own | {"takes": 7}, workers.MOST_WAITING
+    for heartbeats, most in (([plain], room), ([own], 10), ([newer], 7), ([plain, own, newer], room + 17)):
         assert workers.decide_room(heartbeats, most - 1, at)
         refused = workers.decide_room(heartbeats, most, at)
-        assert (bool(refused), refused.retry_at) == (False, at + workers.OVERLOAD_WAIT)
+        assert (bool(refused), refused.retry_at) == (False, at + workers.USUAL_WAIT)
+
+
+@pytest.mark.parametrize(
+    ("told", "seconds"),
+    [
+        ([(40, 2.0)], 20),
+        ([(40, 2.0), (0, 6.0)], 5),  # what waits at one worker does not wait at the other, but whoever comes next may
+        ([(1, 3.0)], 1),
+        ([(0, 3.0)], 1),
+        ([(10_000, 0.5)], 120),
+        ([(40, 0.0)], 10),
+        ([(40, None)], 10),  # of a version that tells no pace
+        ([], 10),
+    ],
+)
+def test_who_is_refused_is_told_the_time_that_the_queue_takes_at_the_pace_of_the_last_minute(
+    at: datetime, told: list[tuple[int, float | None]], seconds: int
+) -> None:
+    beats = [{"takes": 1, "waiting": waiting, "ended_per_second": pace} for waiting, pace in told]
+    assert workers.overload_wait(beats) == timedelta(seconds=seconds)
+    refused = workers.decide_room(beats, 5, at)
+    assert refused.retry_at == at + timedelta(seconds=seconds)
+    assert ("a second" if seconds == 1 else f"{seconds} seconds") in (refused.change or "")
+
+
+def test_a_job_goes_to_the_queue_of_its_size_and_its_size_is_known_to_workers(
+    world: World, service: redis.Redis, committed: Committed
+) -> None:
+    job = submit(world, committed)
+    assert service.smembers(ASKED_KEY) == {job.weights_digest}
+    assert service.llen(queue_of(job.weights_digest)) == 1
+
+
+def test_a_size_that_no_live_worker_serves_is_refused_at_once_and_nothing_is_written(
+    world: World, service: redis.Redis, committed: Committed
+) -> None:
+    """Seen to fail with the digests left out of `require_service`."""
+    fakes.announce_worker(service, sizes=("f" * 64,))
+    with pytest.raises(Unavailable, match="No running worker serves this size") as caught:
+        submit(world, committed)
+    assert caught.value.code == "no_worker_for_size"
+    assert not Job.objects.exists()
+    assert service.smembers(ASKED_KEY) == set()
+    fakes.announce_worker(service, "another", sizes=("f" * 64, stored_digest()), takes=1)
+    assert submit(world, committed)
+    with pytest.raises(TooMuch, match="the workers take 1"):  # though the first has room, it is not for this size
+        submit(world, committed)
 
 
 @pytest.mark.parametrize(

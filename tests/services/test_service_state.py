@@ -12,7 +12,18 @@ import pytest
 import redis
 from django.test import Client
 
-from inference.contract import LEASE_KEY, FinishReason, Function, SamplingSettings, Usage, WorkerState, worker_key
+from inference.contract import (
+    ASKED_KEY,
+    LEASE_KEY,
+    QUEUE,
+    FinishReason,
+    Function,
+    SamplingSettings,
+    Usage,
+    WorkerState,
+    queue_of,
+    worker_key,
+)
 from release_portal.jobs.models import Job
 from release_portal.jobs.service_state import WINDOW, service_state
 from release_portal.jobs.services import JobRequest, submit_job
@@ -46,6 +57,7 @@ def test_what_waits_what_ended_and_how_fast(
     end(jobs[2], FinishReason.ENGINE_FAILED, at + timedelta(seconds=9), after=2, tokens=0)
     state = service_state(at=at + timedelta(seconds=10))
     assert (state.problem, state.has_lease, state.queued, state.room) == ("", True, 4, MOST_WAITING)
+    assert state.queued_by_size == ((SERVED, 4),)
     assert (state.open_by_size, state.unfinished) == (((SERVED, 1),), 1)
     assert state.ended == (("engine_failed", 1), ("stop", 2))
     assert state.tokens_per_second == pytest.approx(90 / WINDOW.total_seconds())
@@ -72,6 +84,23 @@ NEW = {
     "max_running": 16, "max_waiting": 64, "cache_used": 700, "cache_total": 1000, "tokens": 5000,
     "prompt_tokens": 900, "first_token_median": 0.25, "first_token_p95": 0.75,
 }  # fmt: skip
+
+
+def test_what_a_worker_serves_is_named_and_queues_are_counted_by_size(
+    world: World, service: redis.Redis, committed: Committed
+) -> None:
+    submit(world, committed)
+    service.lpush(QUEUE, "of a portal without a queue per size")
+    service.sadd(ASKED_KEY, "e" * 64, "f" * 64)
+    service.lpush(queue_of("f" * 64), "of weights that are gone")
+    assert "all sizes" in operator(world).get("/staff/service/").content.decode()
+    fakes.announce_worker(service, sizes=(stored_digest(), "e" * 64))
+    state = service_state(at=world.at)
+    assert state.workers[0].sizes == (world.size.name, "e" * 12)
+    assert (state.queued, state.queued_by_size) == (3, (("any size", 1), ("f" * 12, 1), (SERVED, 1)))
+    page = operator(world).get("/staff/service/").content.decode()
+    assert "all sizes" not in page
+    assert "e" * 12 in page
 
 
 def test_without_redis_the_page_says_so_and_shows_what_the_database_knows(world: World, at: datetime) -> None:
@@ -118,6 +147,7 @@ def test_metrics_are_told_to_whoever_brings_the_token_alone(
     for line in (
         f'portal_unfinished{{size="{SERVED}"}} 1.0',
         "portal_queue_messages 1.0",
+        f'portal_queue_messages_by_size{{size="{SERVED}"}} 1.0',
         "portal_redis_up 1.0",
         f'portal_worker_running{{worker="{fakes.WORKER}"}} 0.0',
         f'portal_worker_tokens_total{{worker="{fakes.WORKER}"}} 5000.0',

@@ -19,7 +19,7 @@ from django.urls import reverse
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.contract import QUEUE, FinishReason, Function, Permit, SamplingSettings, ended_key
+from inference.contract import FinishReason, Function, Permit, SamplingSettings, ended_key
 from inference.tasks import serve
 from release_portal.access.lookups import decisions_for
 from release_portal.access.models import Grant
@@ -256,7 +256,7 @@ def check_queue(
     at: datetime,
 ) -> None:
     """What the rule allows is queued by both doors, and what it refuses leaves nothing behind."""
-    worker.client.delete(QUEUE)
+    worker.client.delete(*fakes.queues(worker.client))
     by_token, by_hand = (decisions_for(one, size, at=at)[Action.GENERATE] for one in (asker.token, asker.actor))
     with committed():
         status = complete(asker, size)

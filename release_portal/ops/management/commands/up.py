@@ -24,7 +24,6 @@ from release_portal.ops.supervisor import Child, Supervisor
 from release_portal.registry.models import Revision
 
 READY_SECONDS = 180.0
-WORKER_THREADS = 64
 
 
 class Command(BaseCommand):
@@ -133,7 +132,6 @@ class Command(BaseCommand):
         manage = [sys.executable, str(settings.BASE_DIR / "manage.py")]
         celery = [sys.executable, "-m", "celery", "--quiet"]
         quiet = ["--without-gossip", "--without-mingle", "--loglevel=WARNING"]
-        threads = ["--pool=threads", f"--concurrency={os.environ.get('INFERENCE_THREADS', WORKER_THREADS)}"]
         beat = ["--beat", f"--schedule={self.home / 'beat-schedule'}", "--pool=solo", "-n", "portal@%h"]
         bind = ["--host", os.environ.get("HOST", "127.0.0.1"), "--port", str(settings.PORT)]
         web = [
@@ -145,9 +143,7 @@ class Command(BaseCommand):
             "warning",
             "--no-server-header",
         ]
-        supervisor.start(
-            Child("worker", [*celery, "-A", "inference.worker", "worker", "-Q", "inference", *threads, *quiet])
-        )
+        supervisor.start(Child("worker", [*celery, "-A", "inference.worker", "worker", "--pool=threads", *quiet]))
         supervisor.start(Child("epochs", [*manage, "epochs"]))
         supervisor.start(Child("settle", [*manage, "settle"]))
         supervisor.start(Child("web", [sys.executable, *web, "--timeout-graceful-shutdown", "5"]))
