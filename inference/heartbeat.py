@@ -81,8 +81,10 @@ class Heartbeat:
         running, waiting = self._engine.counts()
         figures = self._engine.figures
         median, p95 = figures.first_token() or (None, None)
+        # A worker that still loads takes nothing: nobody shall leave work to it.
+        slots = self._told.slots if self._intake is None or self._intake.is_attached else 0
         return WorkerState(
-            **asdict(self._told),
+            **{**asdict(self._told), "slots": slots},
             running=running,
             waiting=waiting,
             loaded=self._engine.loaded,

@@ -58,6 +58,11 @@ class Intake:
         self._consumer: Any = None
         self._added: set[str] = set()  # since the consumer last connected
 
+    @property
+    def is_attached(self) -> bool:
+        """Whether Celery has begun to take requests."""
+        return self._consumer is not None
+
     def attach(self, consumer: Any) -> None:
         """Take over a consumer that has connected (again); called by Celery's own thread."""
         qos = consumer.task_consumer.channel.qos

@@ -72,8 +72,10 @@ class FakeConsumer:
 def test_queues_are_added_once_as_sizes_become_known_and_again_after_a_lost_connection():
     intake = Intake("me", (), ("a",), slots=4, held=lambda: 0)
     intake.update(("b",), [])  # before there is a consumer
+    assert not intake.is_attached
     first, second = FakeConsumer(), FakeConsumer()
     intake.attach(first)
+    assert intake.is_attached
     assert first.queues == [QUEUE, queue_of("a"), queue_of("b")]
     intake.update(("b", "c"), [])
     intake.update(("c",), [])

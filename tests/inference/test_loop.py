@@ -18,6 +18,7 @@ from inference.engine.request import Request
 from inference.engine.scheduler import Scheduler
 from inference.engine.shelf import Shelf
 from inference.heartbeat import Heartbeat, Told
+from inference.intake import Intake
 from tests.inference.conftest import wait_until
 from tests.inference.fakes import END, FakeLoader, FakeOutlet, decode, make_order, make_permit
 
@@ -451,6 +452,15 @@ def test_a_heartbeat_speaks_for_a_living_engine_and_is_silent_for_a_dead_one(ben
     bench.engine.stop()
     heartbeat.beat()
     assert len(pulse.states) == 1
+
+
+def test_a_worker_that_takes_nothing_yet_tells_no_slots(bench):
+    intake = Intake("worker-1", (), (), slots=4, held=lambda: 0)
+    pulse = FakePulse()
+    heartbeat = Heartbeat(bench.engine, pulse, Told("worker-1", "cpu", slots=4), intake)
+    bench.engine.start()
+    heartbeat.beat()
+    assert pulse.states[0].slots == 0
 
 
 def test_a_heartbeat_tells_what_runs_what_waits_and_what_of_the_cache_is_taken():

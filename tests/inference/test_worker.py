@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -412,34 +411,6 @@ def test_weights_that_were_truncated_or_swapped_are_refused_and_other_sizes_go_o
         state = portal.state(portal.client.get(claim_key("llama")))
         assert state["loaded"] == [store[1]["llama"]]
         assert worker.stop(signal.SIGTERM) == 0
-        portal.app.close()
-
-
-def claims(portal: Portal, names: list[str]) -> Counter[str]:
-    """How many of these requests each worker has taken."""
-    return Counter(filter(None, portal.client.mget([claim_key(name) for name in names])))
-
-
-def test_two_workers_share_what_comes_and_a_size_that_none_of_them_serves_waits(own_redis, store, start_worker):
-    few = {"INFERENCE_MAX_SLOTS": "2", "INFERENCE_SIZES": f"{store[1]['gpt2']},{store[1]['llama']}"}
-    with redis.Redis.from_url(own_redis.url, decode_responses=True) as client:
-        portal = Portal(client, own_redis.url, store[1])
-        pair = [start_worker(own_redis.url, store[0], **few) for _ in range(2)]
-        for worker in pair:
-            worker.ready(portal)
-        portal.order("nobodys", generate(), kind="opt")
-        names = [f"j{at}" for at in range(8)]
-        for name in names:
-            portal.order(name, generate(max_tokens=110, temperature=1.0))
-        wait_until(lambda: len(claims(portal, names)) == 2)
-        wait_until(lambda: all(portal.text(name) for name in names))
-        assert {portal.reason(name) for name in names} <= {"length", "stop"}
-        taken = claims(portal, names)
-        assert len(taken) == 2
-        assert min(taken.values()) >= 2, "beyond its slots nobody takes what another could begin"
-        assert not client.exists(claim_key("nobodys"))
-        assert client.llen(queue_of(portal.digests["opt"])) == 1
-        assert [worker.stop(signal.SIGTERM) for worker in pair] == [0, 0]
         portal.app.close()
 
 
