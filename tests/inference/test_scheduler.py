@@ -84,6 +84,7 @@ class SchedulerMachine(RuleBasedStateMachine):
 
     Each guard was taken away once and the machine failed: slots, cache and tokens of a step (one line each in
     `Room.holds`), both bounds in `add`, the preempted in the plan, the slot in `retire`, those that wait in `abort`.
+    So did it with the guard against a second end, in `Request.end`.
     Guards that random moves seldom need have tests of their own below: the border at the prompt's end, the step that
     preempts and admits no batch work, the turns of batch work and of age, the floor of a newcomer.
     """
@@ -96,6 +97,7 @@ class SchedulerMachine(RuleBasedStateMachine):
         self.computer = Computer(self.scheduler)
         self.requests = []
         self.ends = []
+        self.reasons = []  # of these ends
 
     @rule(
         length=st.integers(1, 30),
@@ -141,6 +143,13 @@ class SchedulerMachine(RuleBasedStateMachine):
     def abort(self, data, reason):
         self.finish(data.draw(st.sampled_from(self.live())), reason)
 
+    @precondition(lambda self: self.ends)
+    @rule(data=st.data(), reason=st.sampled_from(FinishReason))
+    def end_again(self, data, reason):
+        """A settlement, a broken step or a late cancel may try; the first end stands."""
+        with pytest.raises(RuntimeError, match="twice"):
+            data.draw(st.sampled_from(self.ends)).end(reason)
+
     @rule()
     def fail(self):
         for request in self.live():
@@ -157,6 +166,7 @@ class SchedulerMachine(RuleBasedStateMachine):
         request.end(reason)
         self.computer.release(self.scheduler.abort(request))
         self.ends.append(request)
+        self.reasons.append(reason)
 
     def live(self):
         return [request for request in self.requests if request.reason is None]
@@ -181,6 +191,7 @@ class SchedulerMachine(RuleBasedStateMachine):
     @invariant()
     def every_request_ends_at_most_once(self):
         assert len(set(self.ends)) == len(self.ends)
+        assert [request.reason for request in self.ends] == self.reasons, "the first end stands"
 
     @invariant()
     def nothing_is_lost_or_said_twice(self):
