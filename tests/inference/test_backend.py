@@ -127,6 +127,39 @@ def test_a_preempted_request_says_what_it_says_undisturbed(backend, settings, st
     assert batch.samples[0].output == undisturbed.samples[0].output or min(gaps) < 1e-3
 
 
+@pytest.fixture
+def halved(kind: str, tiny_models: dict[str, Path]) -> SlotBackend:
+    """The same size in bfloat16."""
+    return SlotBackend(tiny_models[kind], dtype=torch.bfloat16, max_slots=16, max_context=128)
+
+
+def test_in_bfloat16_every_text_comes_to_its_end_in_company_and_alone_it_is_always_the_same(halved):
+    alone = [make_request(halved, PROMPTS[1], seed=3, temperature=0.9) for _ in range(2)]
+    for request in alone:
+        run(halved, [request])
+    assert alone[0].samples[0].output == alone[1].samples[0].output
+    requests = [make_request(halved, prompt, samples=2, seed=at, temperature=1.0) for at, prompt in enumerate(PROMPTS)]
+    run(halved, requests, slots=5)
+    assert all(len(sample.output) == 16 for request in requests for sample in request.samples)
+    assert halved._rows == []
+
+
+@pytest.mark.parametrize("step", [2, 9])
+def test_in_bfloat16_a_preempted_request_keeps_what_it_said_and_says_all(halved, step):
+    """Company changes the numbers, so the rest may differ; what was said before stays, and nothing is lost."""
+    batch = make_request(halved, TEXTS[0] * 2, seed=5, temperature=1.0)
+    batch.order = replace(batch.order, priority=Priority.BATCH)
+    undisturbed = make_request(halved, TEXTS[0] * 2, seed=5, temperature=1.0)
+    run(halved, [undisturbed], prefill=16)
+    urgent = make_request(halved, "a", max_tokens=2)
+    run(halved, [batch], slots=1, prefill=16, late={step: urgent})
+    said = batch.samples[0].to_prefill - len(batch.prompt_ids)
+    assert (said > 0) == (step == 9), "its output was prefilled again"
+    assert batch.samples[0].output[:said] == undisturbed.samples[0].output[:said]
+    assert [len(request.samples[0].output) for request in (batch, urgent)] == [16, 2]
+    assert halved._rows == []
+
+
 def test_samples_of_a_request_differ_and_other_seeds_too(backend):
     request = make_request(backend, PROMPTS[0], samples=3, seed=1, temperature=1.0)
     other = make_request(backend, PROMPTS[0], seed=2, temperature=1.0)
