@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -411,6 +412,32 @@ def test_weights_that_were_truncated_or_swapped_are_refused_and_other_sizes_go_o
         state = portal.state(portal.client.get(claim_key("llama")))
         assert state["loaded"] == [store[1]["llama"]]
         assert worker.stop(signal.SIGTERM) == 0
+        portal.app.close()
+
+
+def claims(portal: Portal, names: list[str]) -> Counter[str]:
+    """How many of these requests each worker has taken."""
+    return Counter(filter(None, portal.client.mget([claim_key(name) for name in names])))
+
+
+def test_two_workers_share_what_comes_and_a_size_that_none_of_them_serves_waits(own_redis, store, start_worker):
+    few = {"INFERENCE_MAX_SLOTS": "2", "INFERENCE_SIZES": f"{store[1]['gpt2']},{store[1]['llama']}"}
+    with redis.Redis.from_url(own_redis.url, decode_responses=True) as client:
+        portal = Portal(client, own_redis.url, store[1])
+        pair = [start_worker(own_redis.url, store[0], **few) for _ in range(2)]
+        for worker in pair:
+            worker.ready(portal)
+            wait_until(lambda log=worker.log: " ready." in log.read_text(), 180)
+        portal.order("nobodys", generate(), kind="opt")
+        names = [f"j{at}" for at in range(4)]
+        for name in names:
+            portal.order(name, generate(**{**SLOW, "samples": 16}))
+        wait_until(lambda: len(claims(portal, names)) == 2)  # beyond its slots nobody takes what another could begin
+        client.hset(EPOCHS_KEY, "size:1", 2)
+        assert {portal.reason(name) for name in names} == {"stopped"}
+        assert not client.exists(claim_key("nobodys"))
+        assert client.llen(queue_of(portal.digests["opt"])) == 1
+        assert [worker.stop(signal.SIGTERM) for worker in pair] == [0, 0]
         portal.app.close()
 
 
