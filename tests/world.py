@@ -29,6 +29,7 @@ from tests.environment import HOME
 SERVED = "huggingfacetb/smollm2-135m-instruct"
 PASSWORD = "a password for tests"
 MISSING_CHARACTER = "\x04"  # the one byte without a token
+END = "<|end|>"
 CHAT_TEMPLATE = (
     "{% for message in messages %}{% if message.role == 'tool' %}{{ raise_exception('no tools') }}{% endif %}"
     "<|{{ message.role }}|>{{ message.content }}\n{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
@@ -58,7 +59,7 @@ def byte_tokenizer() -> Tokenizer:
     tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_special_tokens([AddedToken("<|end|>", normalized=False)])
+    tokenizer.add_special_tokens([AddedToken(END, normalized=False)])
     return tokenizer
 
 
@@ -69,7 +70,7 @@ def model_folder(folder: Path, *, marker: str = "") -> Path:
     header = json.dumps({"__metadata__": {"marker": marker}}).encode()
     (folder / "model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header)
     (folder / "config.json").write_text(json.dumps({"model_type": "llama"}))
-    (folder / "tokenizer_config.json").write_text(json.dumps({"chat_template": CHAT_TEMPLATE}))
+    (folder / "tokenizer_config.json").write_text(json.dumps({"chat_template": CHAT_TEMPLATE, "eos_token": END}))
     return folder
 
 

@@ -17,7 +17,7 @@ from release_portal.core.errors import PortalError
 from release_portal.generation.limits import RANGES, read_prompt, read_settings
 from release_portal.jobs.lookups import generation_for, generations_for
 from release_portal.jobs.models import Job, Receipt
-from release_portal.jobs.prompts import text_of
+from release_portal.jobs.prompts import end_of_text, text_of
 from release_portal.jobs.services import JobRequest, check_request, submit_job, submit_jobs
 from release_portal.registry.models import ModelSize
 from release_portal.releases.lookups import longest_output
@@ -53,7 +53,7 @@ def generate(
 def generate_each(
     actor: Actor,
     size: str,
-    prompts: Sequence[str | tuple[int, ...]],
+    prompts: Sequence[str | tuple[int, ...] | None],
     values: Mapping[str, Any],
     *,
     at: datetime,
@@ -63,7 +63,7 @@ def generate_each(
     """Submit one generation for each prompt of a client's request, in their order: all of them, or none.
 
     Args:
-        prompts: texts, or the ids of their tokens.
+        prompts: texts, or the ids of their tokens; None for the token with which the size's texts end.
         values: as for `generate`, without a prompt; all share the settings and the seed.
         priority: whether somebody waits for the answer.
     """
@@ -87,7 +87,7 @@ def terms_of(actor: Actor, size: str, *, at: datetime) -> Terms:
 
 
 def check_generation(
-    terms: Terms, prompt: str | tuple[int, ...], values: Mapping[str, Any], *, usual_tokens: int | None = None
+    terms: Terms, prompt: str | tuple[int, ...] | None, values: Mapping[str, Any], *, usual_tokens: int | None = None
 ) -> None:
     """Raise what would refuse a generation whenever it came; submit nothing, and ask for no quota.
 
@@ -164,13 +164,15 @@ def _request(
     )
 
 
-def _text_of(actor: Actor, size: str, ids: tuple[int, ...], at: datetime) -> str:
+def _text_of(actor: Actor, size: str, ids: tuple[int, ...] | None, at: datetime) -> str:
     """Return the text whose tokens these are; who may not use the size learns nothing of its vocabulary."""
     return _text_in(size_for(actor, size, Action.GENERATE, at=at).size, ids)
 
 
-def _text_in(size: ModelSize, ids: tuple[int, ...]) -> str:
+def _text_in(size: ModelSize, ids: tuple[int, ...] | None) -> str:
     assert size.current_revision is not None  # the policy refuses sizes without weights
+    if ids is None:
+        return end_of_text(size, size.current_revision)
     return text_of(size, size.current_revision, ids)
 
 

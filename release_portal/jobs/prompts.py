@@ -8,7 +8,7 @@ from django.conf import settings
 
 from release_portal.core.errors import InvalidInput
 from release_portal.registry.models import ModelSize, Revision
-from release_portal.registry.tokens import prompt_tokenizer
+from release_portal.registry.tokens import end_token, prompt_tokenizer
 
 SHOWN_CHARACTERS = 8
 
@@ -53,6 +53,19 @@ def text_of(size: ModelSize, revision: Revision, ids: Sequence[int]) -> str:
             field="prompt",
             code="prompt_not_a_text",
             change="Send the text itself, or ids as the size's own tokenizer gives them.",
+        )
+    return text
+
+
+def end_of_text(size: ModelSize, revision: Revision) -> str:
+    """Return the token with which a size's texts end; raise InvalidInput where its files name none."""
+    text = end_token(settings.STORE_ROOT, revision.digest)
+    if text is None:
+        raise InvalidInput(
+            f"{size.name} names no end-of-text token.",
+            field="prompt",
+            code="prompt_empty",
+            change="Write something to continue.",
         )
     return text
 

@@ -17,7 +17,6 @@ DEFAULT_CHAT_TOKENS = 256
 NEUTRAL: dict[str, tuple[Any, ...]] = {
     "echo": (None, False),
     "top_logprobs": (None, 0),
-    "best_of": (None, 1),
     "suffix": (None, ""),
     "store": (None, False),
     "service_tier": (None, "auto", "default"),
@@ -48,7 +47,7 @@ class Call:
         model: catalogue id.
         values: words of the form that `generation` reads.
         usual_tokens: length of an output where the client gives none.
-        prompts: texts or token ids, for completions.
+        prompts: texts or token ids, for completions; None for the end-of-text token.
         messages: role and content, for chat.
         is_stream: answer with server-sent events.
         include_usage: one more event with the token counts.
@@ -57,7 +56,7 @@ class Call:
     model: str
     values: dict[str, Any]
     usual_tokens: int
-    prompts: tuple[Prompt, ...]
+    prompts: tuple[Prompt | None, ...]
     messages: tuple[dict[str, str], ...]
     is_stream: bool
     include_usage: bool
@@ -105,9 +104,13 @@ def read_json(body: bytes) -> dict[str, Any]:
 
 def read_completion(data: Mapping[str, Any]) -> Call:
     """Read the parameters of /v1/completions."""
-    _refuse_unknown(data, COMMON | {"prompt", "echo"})
+    _refuse_unknown(data, COMMON | {"prompt", "echo", "best_of"})
     told = {"echo": _boolean(data, "echo"), "logprobs": _at_most(data, "logprobs", MOST_LOGPROBS)}
-    return _call(data, DEFAULT_MAX_TOKENS, told, prompts=_prompts(data.get("prompt"), "prompt"))
+    _refuse_candidates(data)
+    # Null is a prompt; a forgotten one is none.
+    is_null = "prompt" in data and data["prompt"] is None
+    prompts: tuple[Prompt | None, ...] = (None,) if is_null else _prompts(data.get("prompt"), "prompt")
+    return _call(data, DEFAULT_MAX_TOKENS, told, prompts=prompts)
 
 
 def read_chat(data: Mapping[str, Any]) -> Call:
@@ -169,13 +172,10 @@ def _call(
     default_tokens: int,
     told: Mapping[str, Any],
     *,
-    prompts: tuple[Prompt, ...] = (),
+    prompts: tuple[Prompt | None, ...] = (),
     messages: tuple[dict[str, str], ...] = (),
 ) -> Call:
     model = _model(data)
-    options = data.get("stream_options")
-    if options is not None and not isinstance(options, dict):
-        raise _wrong("stream_options", "stream_options must be an object.")
     most = data.get("max_completion_tokens")
     most = data.get("max_tokens") if most is None else most
     values = {name: _number(data, name) for name in NUMBERS}
@@ -190,8 +190,31 @@ def _call(
         prompts=prompts,
         messages=messages,
         is_stream=_boolean(data, "stream"),
-        include_usage=_boolean(options or {}, "include_usage"),
+        include_usage=_includes_usage(data),
     )
+
+
+def _includes_usage(data: Mapping[str, Any]) -> bool:
+    """Read the options of a stream, of which nothing is ignored either."""
+    options = data.get("stream_options")
+    if options is None:
+        return False
+    if not isinstance(options, dict):
+        raise _wrong("stream_options", "stream_options must be an object.")
+    if not data.get("stream"):
+        raise _wrong("stream_options", "stream_options needs stream: true.")
+    for name in options.keys() - {"include_usage", "include_obfuscation"}:
+        raise _wrong("stream_options", f"stream_options.{name} is not an option of this address.", "unknown_parameter")
+    if _boolean(options, "include_obfuscation"):
+        raise _wrong("stream_options", "stream_options.include_obfuscation is not supported.", "unsupported_parameter")
+    return _boolean(options, "include_usage")
+
+
+def _refuse_candidates(data: Mapping[str, Any]) -> None:
+    """Refuse candidates of which only the best are told; as many as are told anyway ask for nothing."""
+    best, told = _number(data, "best_of"), data.get("n")
+    if best is not None and best != (1 if told is None else told):
+        raise _wrong("best_of", "best_of is not supported here, but for the same number as n.", "unsupported_parameter")
 
 
 def _end_user(data: Mapping[str, Any]) -> str:

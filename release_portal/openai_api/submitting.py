@@ -34,7 +34,7 @@ class Submission:
     """
 
     call: Call
-    prompts: tuple[Prompt, ...]
+    prompts: tuple[Prompt | None, ...]
     is_chat: bool
 
     def client_name(self, field: str) -> str:

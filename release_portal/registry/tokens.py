@@ -7,6 +7,7 @@ is built from exactly these. Nothing is escaped here; whoever must not allow the
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -93,3 +94,13 @@ def prompt_tokenizer(root: Path, digest: str) -> PromptTokenizer:
         StoreError: the store has no such weights, or they have no tokenizer.json.
     """
     return PromptTokenizer(store.path_of(root, digest, "tokenizer.json"))
+
+
+@lru_cache(maxsize=8)
+def end_token(root: Path, digest: str) -> str | None:
+    """Return the written form of the token with which texts of these weights end, None where no file names it."""
+    if "tokenizer_config.json" not in {file.name for file in store.list_files(root, digest)}:
+        return None
+    path = store.path_of(root, digest, "tokenizer_config.json")
+    named = json.loads(path.read_text(encoding="utf-8")).get("eos_token")
+    return named.get("content") if isinstance(named, dict) else named

@@ -103,14 +103,15 @@ def test_likeliest_tokens_are_asked_for_as_each_address_documents_it() -> None:
 
 
 def test_several_candidates_and_a_suffix_are_refused_by_name() -> None:
-    for name, value in (("best_of", 2), ("suffix", "the end")):
+    for name, value in (("best_of", 2), ("best_of", True), ("suffix", "the end")):
         assert wrong({name: value}).field == name
+    assert wrong({"best_of": 1, "n": 2}).field == wrong({"best_of": 1}, CHAT).field == "best_of"
     assert read_completion({**COMPLETION, "best_of": 1, "suffix": None})
+    assert read_completion({**COMPLETION, "best_of": 2, "n": 2})
 
 
 def test_zero_and_false_are_not_mistaken_for_each_other() -> None:
     """Python holds them equal. Seen to fail with the comparison of types removed."""
-    assert wrong({"best_of": True}).code == "unsupported_parameter"
     assert wrong({"store": 0}).code == "unsupported_parameter"
 
 
@@ -126,10 +127,15 @@ def test_the_model_is_a_text(value: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [None, 5, True, {}, [], [["a"]], [[]], [True], ["a", 1], [1, "a"], [1, 2.0], [[1], None], ["a"] * 65]
+    "value", [5, True, {}, [], [["a"]], [[]], [True], ["a", 1], [1, "a"], [1, 2.0], [[1], None], ["a"] * 65]
 )
 def test_a_prompt_that_is_none_is_refused(value: Any) -> None:
     assert wrong({"prompt": value}).field == "prompt"
+
+
+def test_null_is_a_prompt_and_a_forgotten_one_is_not() -> None:
+    assert read_completion({**COMPLETION, "prompt": None}).prompts == (None,)
+    assert wrong({}, {"model": "lab/size"}).field == "prompt"
 
 
 @pytest.mark.parametrize(
@@ -159,6 +165,14 @@ def test_yes_and_no_are_booleans(value: Any) -> None:
 @pytest.mark.parametrize("value", ["x", 1, True, []])
 def test_stream_options_are_an_object(value: Any) -> None:
     assert wrong({"stream_options": value}).field == "stream_options"
+
+
+def test_no_option_of_a_stream_is_ignored() -> None:
+    streamed = {**COMPLETION, "stream": True}
+    assert read_completion({**streamed, "stream_options": {"include_obfuscation": False}}).include_usage is False
+    for options in ({"include_obfuscation": True}, {"wings": 2}):
+        assert wrong({"stream_options": options}, streamed).field == "stream_options"
+    assert wrong({"stream_options": {"include_usage": True}}).field == "stream_options", "without a stream"
 
 
 @pytest.mark.parametrize(

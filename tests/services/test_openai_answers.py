@@ -16,13 +16,16 @@ from inference.contract import FinishReason, Piece, SamplingSettings, TokenLogpr
 from release_portal.accounts.services import create_token
 from release_portal.celery import app
 from release_portal.core.clock import now
+from release_portal.generation import chat
+from release_portal.jobs import relay
 from release_portal.jobs.models import Job
 from tests import fakes
-from tests.world import SERVED, World
+from tests.world import END, SERVED, World
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 BODY = {"model": SERVED, "prompt": "Hello", "max_tokens": 4, "seed": 3}
+NULL = object()  # sent as null; None is left out
 Says = Callable[[str, SamplingSettings], FinishReason]
 Script = list[Says]
 
@@ -83,7 +86,8 @@ def ask(secret: str, address: str = "completions", **more: Any) -> Any:
     async def send() -> Any:
         client = AsyncClient(raise_request_exception=False)
         headers = {"Authorization": f"Bearer {secret}"}
-        body = json.dumps({name: value for name, value in (BODY | more).items() if value is not None})
+        given = {name: value for name, value in (BODY | more).items() if value is not None}
+        body = json.dumps({name: None if value is NULL else value for name, value in given.items()})
         answer = await client.post(f"/v1/{address}", body, "application/json", headers=headers)
         answer.read = b"".join([part async for part in answer]) if answer.streaming else answer.content
         return answer
@@ -154,6 +158,57 @@ def test_whom_a_client_asks_for_is_kept_as_a_mark_on_every_job_and_told_to_nobod
     assert len(marks) == 1
     assert "patient" not in marks.pop()
     assert "patient" not in answer.content.decode()
+
+
+def test_null_asks_the_model_to_begin_where_its_texts_begin(
+    world: World, service: redis.Redis, secret: str, script: Script
+) -> None:
+    script += [saying(service, " you")]
+    assert ask(secret, prompt=NULL).json()["choices"][0]["text"] == " you"
+    job = Job.objects.get()
+    assert (job.prompt, job.prompt_tokens) == (END, 1)
+
+
+def test_a_size_without_a_chat_template_says_which_address_to_use(
+    world: World, service: redis.Redis, secret: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chat, "_template", lambda *of: None)
+    messages = [{"role": "user", "content": "Hi"}]
+    answer = ask(secret, "chat/completions", prompt=None, messages=messages)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "unsupported_endpoint")
+    assert "Use /v1/completions." in answer.json()["error"]["message"]
+
+
+def test_every_chunk_says_that_its_usage_comes_last(
+    world: World, service: redis.Redis, secret: str, script: Script
+) -> None:
+    script += [saying(service, " you", " two")]
+    *chunks, last, _done = events(ask(secret, stream=True, stream_options={"include_usage": True}))
+    assert [chunk["usage"] for chunk in chunks] == [None] * 2
+    assert (last["choices"], last["usage"]["completion_tokens"]) == ([], 2)
+
+
+def test_a_quiet_stream_says_that_it_lives(
+    world: World, service: redis.Redis, secret: str, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay, "BLOCK_MS", 1)
+    monkeypatch.setattr(relay, "KEEP_ALIVE_SECONDS", 0.0)
+
+    async def read() -> list[bytes]:
+        parts: list[bytes] = []
+        headers = {"Authorization": f"Bearer {secret}"}
+        body = json.dumps(BODY | {"stream": True})
+        answer = await AsyncClient().post("/v1/completions", body, "application/json", headers=headers)
+        async for part in answer.streaming_content:
+            if not parts:  # only now does the worker begin
+                job = await Job.objects.aget()
+                fakes.deliver(service, job.pk, Piece(0, " you", 1, "length"))
+                fakes.finish(service, job.pk, FinishReason.LENGTH, usage=Usage(5, 1))
+            parts.append(part)
+        return parts
+
+    first, *_, last = asyncio.run(read())
+    assert (first, last) == (b": waiting\n\n", b"data: [DONE]\n\n")
 
 
 def test_nobody_who_did_not_ask_reads_likelihoods(

@@ -6,10 +6,12 @@ import json
 import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
 import openai
 import pytest
+from tokenizers import Tokenizer
 
 from tests.stack.conftest import MODEL
 from tests.stack.portal import Portal, wait_for
@@ -84,6 +86,65 @@ def test_a_stream_joins_to_the_whole_answer(cleo: openai.OpenAI) -> None:
     assert chunks[-1].usage is not None
     assert whole.usage is not None
     assert chunks[-1].usage.completion_tokens == whole.usage.completion_tokens
+
+
+def test_until_the_last_event_no_chunk_has_a_usage_and_without_a_wish_none_comes(cleo: openai.OpenAI) -> None:
+    ask = {"model": MODEL, "prompt": "The sea is", "max_tokens": 6, "seed": 5, "stream": True}
+    *chunks, last = cleo.completions.create(**ask, stream_options={"include_usage": True})
+    assert all(chunk.usage is None and "usage" in chunk.model_fields_set for chunk in chunks)
+    assert last.usage is not None
+    assert all(chunk.choices for chunk in cleo.completions.create(**ask))
+
+
+def test_a_completion_without_a_length_has_sixteen_tokens_at_most(cleo: openai.OpenAI) -> None:
+    answer = cleo.completions.create(model=MODEL, prompt="Count: 1, 2, 3, 4,", temperature=0, seed=1)
+    assert answer.usage is not None
+    assert answer.usage.completion_tokens == 16
+    assert answer.choices[0].finish_reason == "length"
+
+
+def test_a_prompt_may_be_token_ids_a_list_of_them_or_null(portal: Portal, cleo: openai.OpenAI) -> None:
+    stored = sorted((portal.home / "store").rglob("*"), key=lambda path: path.stat().st_size)
+    tokenizer = next(found for path in stored if path.is_file() and (found := tokenizer_in(path)))
+    text = "The sea is"
+    ids = tokenizer.encode(text).ids
+    ask = {"model": MODEL, "max_tokens": 6, "temperature": 0, "seed": 1}
+    said = cleo.completions.create(**ask, prompt=text).choices[0].text
+    assert cleo.completions.create(**ask, prompt=ids).choices[0].text == said
+    both = cleo.completions.create(**ask, prompt=[ids, ids]).choices
+    assert [choice.text for choice in both] == [said, said]
+    begun = cleo.completions.create(**ask, prompt=None, echo=True, logprobs=0)
+    assert begun.usage is not None
+    assert begun.usage.prompt_tokens == 1
+    assert begun.choices[0].text.startswith("<|")
+
+
+def tokenizer_in(path: Path) -> Tokenizer | None:
+    """The tokenizer that a file of the store holds, if it is one; its name there is its digest."""
+    if path.stat().st_size > 20_000_000 or path.read_bytes()[:1] != b"{":
+        return None
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception:  # noqa: BLE001 - the library raises bare Exception for a file it cannot read
+        return None
+
+
+def test_a_stream_whose_permission_is_taken_back_ends_with_an_error_that_says_why(
+    portal: Portal, cleo: openai.OpenAI
+) -> None:
+    stream = cleo.completions.create(model=MODEL, prompt="A long story:", max_tokens=900, seed=3, stream=True)
+    job_id = job_of(next(iter(stream)).id)
+    imports = "from inference.contract import FinishReason; from release_portal.jobs.services import request_stop; "
+    portal.ask(f"{imports}request_stop({job_id!r}, FinishReason.STOPPED)")
+    with pytest.raises(openai.APIError, match="taken back") as ended:
+        list(stream)
+    assert (ended.value.code, ended.value.type) == ("stopped", "permission_error")
+
+
+def test_what_is_not_offered_is_not_found_and_says_so(cleo: openai.OpenAI) -> None:
+    with pytest.raises(openai.NotFoundError) as refused:
+        cleo.moderations.create(input="Hello")
+    assert refused.value.code == "unsupported_endpoint"
 
 
 def test_a_chat_answers_whole_and_streamed(cleo: openai.OpenAI) -> None:
@@ -196,7 +257,9 @@ def test_the_headers_say_what_is_left_and_how_long_it_took(cleo: openai.OpenAI) 
     raw = cleo.completions.with_raw_response.create(model=MODEL, prompt="Hello", max_tokens=2)
     assert raw.headers["x-request-id"] == raw.parse()._request_id
     assert int(raw.headers["openai-processing-ms"]) > 0
-    assert int(raw.headers["x-ratelimit-remaining-requests"]) >= 0
+    for of in ("requests", "tokens"):
+        assert int(raw.headers[f"x-ratelimit-remaining-{of}"]) < int(raw.headers[f"x-ratelimit-limit-{of}"])
+        assert raw.headers[f"x-ratelimit-reset-{of}"].endswith("s")
 
 
 def test_a_wrong_token_is_an_authentication_error_with_the_way_out(client_as: As) -> None:
@@ -247,6 +310,9 @@ def test_a_size_without_weights_is_refused_without_a_retry(cleo: openai.OpenAI) 
         ({"seed": -1}, "seed"),
         ({"logprobs": 6}, "logprobs"),
         ({"best_of": 2}, "best_of"),
+        ({"user": "x" * 600}, "user"),
+        ({"extra_body": {"safety_identifier": 7}}, "safety_identifier"),
+        ({"stream": True, "stream_options": {"include_obfuscation": True}}, "stream_options"),
         ({"suffix": "the end"}, "suffix"),
         ({"presence_penalty": 3}, "presence_penalty"),
         ({"logit_bias": {"9999999": 1}}, "logit_bias"),
@@ -333,7 +399,8 @@ def test_the_quota_is_counted_exactly_and_then_says_when_it_returns(portal: Port
     with pytest.raises(openai.RateLimitError, match="left today") as refused:
         lou.completions.create(model=MODEL, prompt="Hello there", max_tokens=60)
     assert refused.value.code == "tokens_per_day"
-    assert int(refused.value.response.headers["retry-after"]) > 0
+    wait = int(refused.value.response.headers["retry-after"])
+    assert int(refused.value.response.headers["retry-after-ms"]) == wait * 1_000 > 0
     assert (
         refused.value.response.headers["x-should-retry"] == "false"
         or int(refused.value.response.headers["retry-after"]) <= 120
