@@ -75,7 +75,7 @@ def test_penalties_and_stop_strings_belong_to_a_side_and_come_back_with_the_addr
         assert f'<th scope="row">{words}</th>' in page
     assert "&quot;The end&quot;" in page
     assert 'name="b-repetition_penalty" value="1.3"' in page
-    assert page.count("<details open>") == 1, "only the side that uses them shows them"
+    assert page.count('<details class="more" open>') == 1, "only the side that uses them shows them"
 
 
 def test_the_bounds_of_the_grant_are_told_before_anything_is_sent_and_an_error_stands_at_its_side(
