@@ -10,7 +10,7 @@ MARKING = "provenance"  # the keys under which names become marks
 DIGITS = 32
 
 
-def end_user_mark(account_id: str, named: str) -> str:
+def end_user_mark(account_id: int, named: str) -> str:
     """Return the keyed mark of a name that a client gave; the same name of another account has another mark.
 
     Args:

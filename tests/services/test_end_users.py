@@ -30,12 +30,12 @@ def made(world: World, at: datetime, end_user: str) -> Job:
 
 
 def test_the_same_name_has_one_mark_within_an_account_and_another_elsewhere() -> None:
-    assert end_user_mark("7", "u-1") == end_user_mark("7", "u-1")
-    assert len({end_user_mark(*of) for of in (("7", "u-1"), ("7", "u-2"), ("8", "u-1"))}) == 3
-    assert end_user_mark("7", "") == ""
-    assert end_user_mark("7", "\ud800"), "JSON can carry what no encoding can"
-    assert "u-1" not in end_user_mark("7", "u-1")
-    assert len(end_user_mark("7", "x" * 512)) <= 60
+    assert end_user_mark(7, "u-1") == end_user_mark(7, "u-1")
+    assert len({end_user_mark(*of) for of in ((7, "u-1"), (7, "u-2"), (8, "u-1"))}) == 3
+    assert end_user_mark(7, "") == ""
+    assert end_user_mark(7, "\ud800"), "JSON can carry what no encoding can"
+    assert "u-1" not in end_user_mark(7, "u-1")
+    assert len(end_user_mark(7, "x" * 512)) <= 60
 
 
 def test_its_owner_reads_the_mark_and_it_goes_with_the_texts(world: World, service: redis.Redis, at: datetime) -> None:
