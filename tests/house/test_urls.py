@@ -99,7 +99,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "generation-facts": ("202: cleo; 401: anonymous; else 404", "202: cleo; 401: anonymous; else 404"),
     "generation-stop": (TO_PAGE, "503: cleo; 401: anonymous; else 404"),
     "generation-again": ("303: cleo; 401: anonymous; else 404", "503: cleo; 401: anonymous; else 404"),
-    "batches": (SIGNED_IN, "400: cleo; 401: anonymous; else 403"),
+    "batches": (SIGNED_IN, "401: anonymous; else 400"),  # who may not is told so once there is a file
     **dict.fromkeys(("batch", "batch-progress", "batch-cancel", "batch-file", "batch-file-delete"), (ABSENT, ABSENT)),
     "grants": (SIGNED_IN, SIGNED_IN),
     "grant": (f"200: cleo {STAFF}; 401: anonymous; else 404", f"200: cleo {STAFF}; 401: anonymous; else 404"),
