@@ -74,8 +74,11 @@ def _measure(plan: Plan, work: Path, tokenizer: Tokenizer) -> report.Run:
     }
     loaded = loads.measure(work / "model", work / "store", plan.rounds)
     print(f"loading: {loaded}", flush=True)
-    scored = scores.measure(work / "model", burst(tokenizer, 16, 1, shortest=8, longest=256, seed=1), plan.rounds)
+    texts = burst(tokenizer, 16, 1, shortest=8, longest=256, seed=1)
+    scored = scores.measure(work / "model", texts, plan.rounds, scores.SCORES)
     print(f"score jobs: {scored}", flush=True)
+    embedded = scores.measure(work / "model", texts, plan.rounds, scores.EMBEDDINGS)
+    print(f"embeddings: {embedded}", flush=True)
     bursts: dict[int, report.ByName] = {}
     arrivals: report.ByName = {}
     with started(plan.contenders, work / "model", _peers(plan), work) as rivals:
@@ -89,7 +92,7 @@ def _measure(plan: Plan, work: Path, tokenizer: Tokenizer) -> report.Run:
             arrivals = interleaved(fast, poisson(asks[16], rate, seed=7), plan.rounds)
     through = _through(plan, work, asks) if plan.is_whole else {}
     most = {name: max(one.megabytes for one in bursts[count][name]) for count in bursts for name in bursts[count]}
-    return report.Run(bursts, arrivals, through, scored, loaded, most)
+    return report.Run(bursts, arrivals, through, scored, embedded, loaded, most)
 
 
 def _through(plan: Plan, work: Path, asks: dict[int, list[Ask]]) -> dict[int, report.ByName]:

@@ -33,6 +33,7 @@ class Run:
         arrivals: contender -> rounds with requests arriving at random.
         through: number of streams -> "engine" and "portal" -> rounds.
         scores: tokens per second of score jobs, and how many times as fast as one by one.
+        embeddings: the same of jobs that embed.
         loads: seconds of the first load and of later ones.
         megabytes: most memory of each contender's process.
     """
@@ -41,6 +42,7 @@ class Run:
     arrivals: ByName
     through: Mapping[int, ByName]
     scores: tuple[Spread, Spread]
+    embeddings: tuple[Spread, Spread]
     loads: tuple[float, Spread]
     megabytes: Mapping[str, int]
 
@@ -74,6 +76,7 @@ def goals(run: Run) -> list[Goal]:
     found.append(_at_least("through HTTP and Celery, 64 streams / bare engine", 0.95, share))
     found += [_added(run, 1, 0.025), _added(run, 64, 0.150)]
     found.append(_at_least("score job / one by one, mixed lengths", 1.3, run.scores[1]))
+    found.append(_at_least("embedding job / one by one, mixed lengths", 1.0, run.embeddings[1]))
     later = run.loads[1]
     found.append(Goal("later load of a size in the store, s", "<= 2", later, later.middle <= 2))
     return found
@@ -89,7 +92,7 @@ def page(run: Run, heading: Sequence[str]) -> str:
         parts += ["## Requests that arrive at random", _burst_table(run.arrivals)]
     if run.through:
         parts += ["## Through the portal", _through_table(run)]
-    parts += ["## Score jobs and loading", _rest(run)]
+    parts += ["## Score jobs, embeddings and loading", _rest(run)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -100,6 +103,7 @@ def figures(run: Run) -> dict[str, Any]:
         "arrivals": _plain(run.arrivals),
         "through": {str(streams): _plain(by_name) for streams, by_name in run.through.items()},
         "scores": [vars(one) for one in run.scores],
+        "embeddings": [vars(one) for one in run.embeddings],
         "loads": [run.loads[0], vars(run.loads[1])],
         "megabytes": dict(run.megabytes),
     }
@@ -161,6 +165,8 @@ def _rest(run: Run) -> str:
     rows = ["| What | Median (least to most) |", "|---|---|"]
     rows.append(f"| score jobs, tokens/s | {run.scores[0]} |")
     rows.append(f"| score jobs / one by one | {run.scores[1]} |")
+    rows.append(f"| embedding jobs, tokens/s | {run.embeddings[0]} |")
+    rows.append(f"| embedding jobs / one by one | {run.embeddings[1]} |")
     rows.append(f"| first load of the size in a process, s | {run.loads[0]:.2f} |")
     rows.append(f"| later loads, s | {run.loads[1]} |")
     rows += [f"| most memory, {WORDS.get(name, name)}, MB | {value} |" for name, value in run.megabytes.items()]

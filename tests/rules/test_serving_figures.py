@@ -22,7 +22,8 @@ def run_of(**bursts: dict[str, list[float]]) -> Run:
     made = {
         int(name[1:]): {who: [outcome(r) for r in rates] for who, rates in of.items()} for name, of in bursts.items()
     }
-    return Run(made, {}, {}, (Spread.of([100.0]), Spread.of([1.5])), (2.0, Spread.of([1.0])), {"engine-fp32": 500})
+    rates = (Spread.of([100.0]), Spread.of([1.5]))
+    return Run(made, {}, {}, rates, rates, (2.0, Spread.of([1.0])), {"engine-fp32": 500})
 
 
 def verdicts(run: Run) -> dict[str, bool | None]:
