@@ -21,6 +21,7 @@ from release_portal.accounts.roles import SCOPES
 from release_portal.accounts.services import create_token
 from release_portal.appeals.models import Appeal
 from release_portal.audit.models import AuditEvent
+from release_portal.batches.models import INPUT, Batch, BatchFile
 from release_portal.jobs.models import Job
 from release_portal.notices.models import MailOut, Notice
 from tests.house.test_nested import application_of, seat_on
@@ -31,13 +32,14 @@ from tests.world import World
 # What an address names in public: everybody finds it or nobody does, or it is no object at all.
 PUBLIC = {"lab", "name", "slug", "alias", "digest", "old", "new", "number", "rest", "criterion", "command", "kind"}
 # Children under a parent that stands in the same address; the parent is asked for here, the child in T2.
-CHILDREN = {"attachment_id", "attestation_id", "file_id", "vote_id", "waiver_id", "comment_id"}
+CHILDREN = {"attachment_id", "attestation_id", "vote_id", "waiver_id", "comment_id"}
 NOBODYS = {"application_id": "a-0000000000", "grant_id": "g-0000000000", "appeal_id": "p-0000000000",
            "job_id": "job-0000000000", "report_id": "d-0000000000", "proposal_id": "1000000",
-           "seat_id": "1000000", "subject": "grant:g-0000000000:suspension:1", "token": "x" * 43}  # fmt: skip
+           "seat_id": "1000000", "subject": "grant:g-0000000000:suspension:1", "token": "x" * 43,
+           "batch_id": "batch_000000000000", "file_id": "file-000000000000"}  # fmt: skip
 
 # Objects of access that the fixture makes for somebody else.
-OWNED = ("application_id", "grant_id", "appeal_id", "job_id", "subject", "seat_id")
+OWNED = ("application_id", "grant_id", "appeal_id", "job_id", "subject", "seat_id", "batch_id", "file_id")
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,15 @@ def foreign(world: World) -> dict[str, Any]:
         kind="suspension", subject="grant:x:suspension:1", title="x", appellant=cleo, text="x",
         decided_at=world.at, filed_at=world.at, due_at=world.at,
     )  # fmt: skip
+    file = BatchFile.objects.create(
+        owner=cleo, purpose=INPUT, name="x.jsonl", size=2, sealed_content=BatchFile.sealed(b"{}"), created_at=world.at
+    )
+    batch = Batch.objects.create(
+        owner=cleo, endpoint="/v1/completions", input_file_id=file.pk, created_at=world.at, expires_at=world.at
+    )
     return {
+        "batch_id": batch.pk,
+        "file_id": file.pk,
         "application_id": application_of(world).pk,
         "grant_id": grant.pk,
         "appeal_id": appeal.pk,
@@ -123,7 +133,7 @@ def test_T19_somebody_elses_object_answers_as_one_that_does_not_exist(
     """Asked by lou, who holds nothing, on the web and with a token of every scope."""
     kind = routes()[name]
     _, secret = create_token(world.actor("lou"), world.people["lou"], name="t", scopes=tuple(SCOPES), at=world.at)
-    headers = {"Authorization": f"Bearer {secret}"} if name.startswith("api-") else {}
+    headers = {"Authorization": f"Bearer {secret}"} if name.startswith(("api-", "openai-")) else {}
     client = client_of("lou")
     base = {**NOBODYS, "pk": 10**6, "name": "nothing", "kind": "referee", **dict.fromkeys(CHILDREN, 10**6)}
     for method in ("get", "post"):

@@ -517,7 +517,7 @@ def test_every_function_is_an_action_of_the_policy_and_has_who_hears_of_its_end(
     }
     heard = {function: [handler.__name__ for handler in those] for function, those in handlers.registered().items()}
     assert {function: sorted(names) for function, names in heard.items()} == {
-        "generate": ["continue_receipts", "write_fingerprints"],
+        "generate": ["continue_receipts", "end_line", "write_fingerprints"],
         "embed": ["continue_receipts"],
         "score": ["continue_receipts", "store_evidence"],
         "classify": ["continue_receipts"],
