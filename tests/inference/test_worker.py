@@ -409,8 +409,8 @@ def test_weights_that_were_truncated_or_swapped_are_refused_and_other_sizes_go_o
         assert portal.outcome("gpt2")["error"] == "model.safetensors is not what the manifest says"
         assert portal.outcome("opt")["error"] == "model.safetensors is not what the manifest says"
         assert portal.reason("llama") in ("length", "stop")
-        state = portal.state(portal.client.get(claim_key("llama")))
-        assert state["loaded"] == [store[1]["llama"]]
+        name = portal.client.get(claim_key("llama"))
+        wait_until(lambda: portal.state(name)["loaded"] == [store[1]["llama"]])  # the next heartbeat tells it
         assert worker.stop(signal.SIGTERM) == 0
         portal.app.close()
 
