@@ -48,8 +48,7 @@ def test_samples_are_walked_while_they_come_and_stopped_from_there(visitor: Open
     page.keyboard.press("Alt+k")
     page.keyboard.press("Alt+k")
     expect(page.locator("[name=prompt]")).to_be_focused()
-    expect(page.locator("#recent li")).to_have_count(1)
-    expect(page.locator("#recent")).to_contain_text(PROMPT)
+    expect(page.locator("#recent li").first).to_contain_text(PROMPT)  # the list keeps up, newest first
 
 
 def test_a_comparison_with_penalties_is_asked_walked_and_read_on_a_phone(visitor: Open) -> None:
