@@ -35,7 +35,15 @@ def load_whole(kind: Any, folder: Path, dtype: torch.dtype, device: torch.device
         raise ValueError("the weight files do not hold every weight of the configuration")
     model.to(device, computed_in(dtype, device)).eval()
     quicken(model)  # there: how weights are laid out depends on the device
+    if packed_bytes(model):
+        _leave_the_file(model)
     return model
+
+
+def _leave_the_file(model: Any) -> None:
+    """Copy what was not laid out anew: one table that still lies in a file keeps all of the file in memory."""
+    for weight in model.parameters():
+        weight.data = weight.data.clone()
 
 
 def computed_in(dtype: torch.dtype, device: torch.device) -> torch.dtype:
