@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
+import socket
 import threading
 from typing import Any
 
@@ -169,6 +171,70 @@ def test_a_worker_that_is_held_loses_its_request_once_and_writes_nothing_when_it
     assert portal.redis().xlen(f"tokens:{stream.job_id}") == entries
     assert portal.job(stream.job_id) == row
     assert (row["state"], row["finish_reason"]) == ("failed", "worker_lost")
+
+
+def memory_of(pid: int) -> int:
+    """Bytes of a process in memory."""
+    with open(f"/proc/{pid}/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_clients_that_read_a_byte_a_second_slow_nobody_and_are_kept_in_bounded_memory(
+    portal: Portal, cleo: openai.OpenAI, cleo_token: str
+) -> None:
+    """The worker finishes their texts at its own pace; what they have not read waits in Redis, within its bounds."""
+    works_again(cleo)
+    before = memory_of(portal.pid("web"))
+    slow = [SlowReader(portal, cleo_token, seed) for seed in range(2)]
+    jobs = [wait_for(reader.job_id, "the first event of a slow reader", 60) for reader in slow]
+    works_again(cleo)
+    assert [settled(portal, job_id)["state"] for job_id in jobs] == ["done"] * 2
+    assert all(reader.bytes_read < 1_000 for reader in slow), "the work has ended, the reading has not"
+    assert memory_of(portal.pid("web")) - before < 50_000_000
+    assert all(portal.redis().xlen(f"tokens:{job_id}") <= 10_000 for job_id in jobs)
+    for reader in slow:
+        reader.close()
+    works_again(cleo)
+
+
+class SlowReader:
+    """A client that takes a byte at a time, once a second, of a stream with log-probabilities: a long one."""
+
+    def __init__(self, portal: Portal, token: str, seed: int) -> None:
+        body = {"model": MODEL, "prompt": "Once upon a time", "max_tokens": 60, "seed": seed, "stream": True}
+        text = json.dumps(body | {"logprobs": 5})
+        self._socket = socket.socket()
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        self._socket.connect(("127.0.0.1", portal.port))
+        head = f"POST /v1/completions HTTP/1.1\r\nHost: 127.0.0.1:{portal.port}\r\nAuthorization: Bearer {token}\r\n"
+        head += f"Content-Type: application/json\r\nContent-Length: {len(text)}\r\n\r\n"
+        self._socket.sendall((head + text).encode())
+        self._read = b""
+        self._is_closed = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    @property
+    def bytes_read(self) -> int:
+        return len(self._read)
+
+    def job_id(self) -> str:
+        """The job, once it can be seen without reading faster: by what lies ready at the socket."""
+        try:
+            ready = self._read + self._socket.recv(2048, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return ""
+        found = re.search(rb'cmpl-([^"]+)"', ready)
+        return found.group(1).decode() if found else ""
+
+    def close(self) -> None:
+        self._is_closed.set()
+        self._thread.join(10)
+        self._socket.close()
+
+    def _run(self) -> None:
+        while not self._is_closed.wait(1.0):
+            self._read += self._socket.recv(1)
 
 
 def test_a_killed_redis_ends_the_request_failed_and_uncharged(
