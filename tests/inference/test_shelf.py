@@ -148,3 +148,12 @@ def test_caches_are_told_beside_the_weights_and_have_a_bound_of_their_own():
     assert shelf.capacity().cache_total == 2 * FakeBackend.cache_tokens
     use(shelf, "c60")
     assert shelf.capacity().cache_total == FakeBackend.cache_tokens
+
+
+def test_the_thread_that_loads_a_size_ends_with_it(monkeypatch):
+    shelf, loader = make_shelf()
+    threads, load = [], loader.load
+    monkeypatch.setattr(loader, "load", lambda digest: threads.append(threading.current_thread()) or load(digest))
+    use(shelf, "a40")
+    assert threads[0] is not threading.current_thread()
+    assert not threads[0].is_alive(), "its helping threads would stay beside those of the engine"
