@@ -138,6 +138,7 @@ class SlotCache(Cache):
     def forget(self) -> None:
         """Empty the cache and give its memory back."""
         self._aim.capacity = (min(FIRST_ROWS, self._limits[0]), min(FIRST_LENGTH, self._limits[1]))
+        self._aim.of = None  # the last pass still holds what its last layer had cached
         for layer in self._slots:
             layer.forget()
 
