@@ -169,3 +169,9 @@ def test_all_problems_are_named_at_once(tmp_path: Path) -> None:
     done = start(tmp_path, {"DEBUG": "1", "REDIS_URL": None, "CONTENT_KEYS": None})
     for name in ("DEBUG", "REDIS_URL", "CONTENT_KEYS"):
         assert name in done.stderr.split("ImproperlyConfigured")[-1]
+
+
+def test_every_folder_of_tests_is_a_package() -> None:
+    """Of two test files with one name in folders that are none, pytest collects the first alone."""
+    folders = {path.parent for path in (ROOT / "tests").rglob("*.py")}
+    assert {folder.name for folder in folders if not (folder / "__init__.py").exists()} == set()
