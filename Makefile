@@ -56,7 +56,7 @@ peers: $(PEERS)/.installed
 $(PEERS)/.installed: benchmarks/serving/requirements-peers.txt
 	test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
 	$(PEERS)/bin/pip install --quiet --disable-pip-version-check "$(TORCH)"
-	$(PEERS)/bin/pip install --quiet --disable-pip-version-check -r $<
+	CMAKE_ARGS="-DLLAVA_BUILD=OFF -DLLAMA_BUILD_TOOLS=OFF" $(PEERS)/bin/pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
 # Thirty minutes of mixed load; QUICK=1: twenty seconds.
