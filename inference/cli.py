@@ -35,7 +35,8 @@ from inference.contract import (
     SamplingSettings,
     StreamKind,
 )
-from inference.engine.loop import Engine, RejectedError
+from inference.engine.admission import RejectedError
+from inference.engine.loop import Engine
 from inference.engine.outlet import End, Entry, Verdict
 from inference.engine.request import Request
 from inference.engine.scheduler import Scheduler

@@ -75,6 +75,8 @@ STREAM_MAXLEN = 10_000  # entries of one request's stream
 STREAM_SECONDS = 3_600  # how long a request's stream, order and marks stay readable
 ORDER_SECONDS = 900  # how long an order may wait in the queue
 READER_SECONDS = 30  # how long a playground stream may go unread
+RETURNED = "returned"  # in place of a worker's id: a worker that stopped has handed the request back to the queue
+RETURNED_SECONDS = 120  # how long such a request may wait for another worker
 HEARTBEAT_SECONDS = 5  # how long a worker's heartbeat lasts; renewed every second
 
 
@@ -94,7 +96,7 @@ def stream_key(job_id: str) -> str:
 
 
 def claim_key(job_id: str) -> str:
-    """Id of the one worker that took the request (SET NX)."""
+    """Id of the one worker that took the request, or RETURNED; whoever takes it finds nothing or RETURNED there."""
     return f"claim:{job_id}"
 
 

@@ -55,6 +55,7 @@ class Intake:
         self._slots = slots
         self._held = held
         self._is_free_elsewhere = False
+        self._is_closed = False
         self._consumer: Any = None
         self._added: set[str] = set()  # since the consumer last connected
 
@@ -82,9 +83,13 @@ class Intake:
         self._is_free_elsewhere = is_free_elsewhere(self._worker_id, self._sizes, others)
         self._add_queues()
 
+    def close(self) -> None:
+        """Take nothing more: what is handed back must not come back here."""
+        self._is_closed = True
+
     def may_take(self, taken: int, most: int) -> bool:
         """Whether one more request may be taken beside those that have been."""
-        if taken >= most:
+        if self._is_closed or taken >= most:
             return False
         return not self._is_free_elsewhere or max(taken, self._held()) < self._slots
 

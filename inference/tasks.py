@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 
 from celery import shared_task
+from kombu.exceptions import OperationalError
 
 from inference.contract import (
     TASK_NAME,
@@ -16,9 +17,11 @@ from inference.contract import (
     Permit,
     PermitEndedError,
     PermitError,
+    queue_of,
 )
+from inference.engine.admission import RejectedError, ReturnedError
 from inference.engine.failures import log_failure
-from inference.engine.loop import Engine, RejectedError
+from inference.engine.loop import Engine
 from inference.engine.outlet import End, OutletLostError
 from inference.engine.stream import RedisStream
 
@@ -61,7 +64,7 @@ def serve(runtime: Runtime, job_id: str, token: str) -> None:
         _serve(runtime, job_id, token)
     except RejectedError as error:
         runtime.stream.finish([End(job_id, error.reason, str(error))])
-    except OutletLostError:
+    except (OutletLostError, OperationalError):
         runtime.stream.finish([End(job_id, FinishReason.BROKER_LOST, "the broker could not be reached")])
     except Exception as error:  # noqa: BLE001 - Celery would log the message, which could quote a prompt, and end nothing
         log_failure(logger, f"{job_id} failed", error)
@@ -77,9 +80,23 @@ def _serve(runtime: Runtime, job_id: str, token: str) -> None:
     verdict = runtime.stream.announce(permit, needs_reader=order.needs_reader)
     if verdict.stop is not None:
         raise RejectedError(verdict.stop, verdict.error)
-    request = runtime.engine.submit(permit, order)
+    try:
+        request = runtime.engine.submit(permit, order)
+    except ReturnedError:
+        _hand_back(runtime, permit, token)
+        return
     request.done.wait()
-    logger.info("%s ended: %s, %s", job_id, request.reason, request.usage)
+    if request.is_returned:
+        _hand_back(runtime, permit, token)
+    else:
+        logger.info("%s ended: %s, %s", job_id, request.reason, request.usage)
+
+
+def _hand_back(runtime: Runtime, permit: Permit, token: str) -> None:
+    """Put a request that has not begun into the queue of its size again, for whoever takes it next."""
+    if runtime.stream.give_back(permit.job_id):
+        run.apply_async((permit.job_id, token), queue=queue_of(permit.weights_digest))
+        logger.info("%s is handed back", permit.job_id)
 
 
 def _verify(token: str, job_id: str, keys: Keys) -> Permit:

@@ -91,8 +91,9 @@ def start(**_: Any) -> None:
 
 @worker_shutting_down.connect
 def drain(**_: Any) -> None:
-    """Let requests finish for a while; Celery waits for their tasks meanwhile."""
+    """Hand back what has not begun, let the rest finish for a while; Celery waits for their tasks meanwhile."""
     for running in _running:
+        running.intake.close()
         threading.Thread(target=running.engine.drain, args=(settings.drain_seconds,), daemon=True).start()
 
 

@@ -9,8 +9,9 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterable
 from itertools import islice
 
-from inference.contract import FinishReason, Function, Order, Permit, Piece, StreamKind, pieces_to_json
-from inference.engine.backend import InvalidPromptError, LoadError, Sampled, Scored
+from inference.contract import FinishReason, Order, Permit, Piece, StreamKind, pieces_to_json
+from inference.engine.admission import RejectedError, ReturnedError, check_order, request_of
+from inference.engine.backend import LoadError, Sampled, Scored
 from inference.engine.failures import log_failure, reason_of
 from inference.engine.figures import Capacity, Figures
 from inference.engine.outlet import End, Entry, Outlet, OutletLostError, Verdict
@@ -21,14 +22,6 @@ from inference.engine.shelf import Lane, Shelf
 logger = logging.getLogger(__name__)
 
 IN_TURN = 64  # requests that are looked at in each step besides those that run
-
-
-class RejectedError(Exception):
-    """An order that the engine did not take; the caller writes its end."""
-
-    def __init__(self, reason: FinishReason, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
 
 
 class Engine:
@@ -55,6 +48,7 @@ class Engine:
         self._last_digest = ""  # not the lane: it would keep a size in memory that was put away
         self._changed = threading.Condition()
         self._closed: tuple[FinishReason, str] | None = None  # why nothing is accepted any more
+        self._is_draining = False
         self._is_aborting = False
         self._is_stopping = False
         self._busy_since: float | None = None
@@ -71,11 +65,13 @@ class Engine:
     def submit(self, permit: Permit, order: Order) -> Request:
         """Load the size if need be, check the order and queue it; `done` of the request is set after its end.
 
-        Raises RejectedError: nothing was queued, and nothing was written.
+        Raises:
+            RejectedError: nothing was queued, and nothing was written.
+            ReturnedError: the same, because the engine drains; another worker can serve it.
         """
         arrived_at = self.figures.clock()
         self._refuse_if_closed()
-        _check_order(permit, order)
+        check_order(permit, order)
         if order.is_late(self._clock()):
             raise RejectedError(FinishReason.TOO_LATE, "the deadline had passed before it began")
         try:
@@ -83,7 +79,7 @@ class Engine:
         except LoadError as error:
             raise RejectedError(FinishReason.ENGINE_FAILED, str(error)) from error
         try:
-            request = _read(permit, order, lane, arrived_at)
+            request = request_of(permit, order, lane.backend, arrived_at)
             with self._changed:
                 self._refuse_if_closed()
                 self._inbox.append((request, lane))
@@ -94,9 +90,9 @@ class Engine:
         return request
 
     def drain(self, seconds: float) -> None:
-        """Accept nothing more; what still runs after `seconds` ends as WORKER_LOST."""
+        """Accept nothing more and return what has not begun; what still runs after `seconds` ends as WORKER_LOST."""
         with self._changed:
-            self._closed = self._closed or (FinishReason.WORKER_LOST, "the worker is shutting down")
+            self._is_draining = True
             if not self._changed.wait_for(lambda: not (self._live or self._inbox), seconds):
                 self._is_aborting = True
             self._changed.notify_all()
@@ -171,8 +167,18 @@ class Engine:
                 lane.scheduler.add(request)
             except QueueFullError as error:
                 self._ending[request] = (FinishReason.OVERLOADED, str(error))
+        if self._is_draining:
+            self._return([each for each in self._live if not each.has_begun and each not in self._ending])
         if self._is_aborting:
             self._ending.update(dict.fromkeys(self._live, (FinishReason.WORKER_LOST, "the worker is shutting down")))
+
+    def _return(self, requests: list[Request]) -> None:
+        """Let go of requests that have not begun, without an end: another worker can serve them."""
+        for request in requests:
+            request.give_back()
+        for request, lane in self._let_go(requests).items():
+            self._free(request, lane)
+            request.done.set()
 
     def _take_in(self) -> list[tuple[Request, Lane]]:
         with self._changed:
@@ -329,6 +335,8 @@ class Engine:
         self._finish()
 
     def _refuse_if_closed(self) -> None:
+        if self._is_draining:
+            raise ReturnedError("the worker is shutting down")
         if self._closed is not None:
             raise RejectedError(*self._closed)
 
@@ -339,63 +347,3 @@ def _run(lane: Lane) -> list[Sampled | Scored]:
     for sequence in plan.preempted:
         lane.backend.release(sequence)
     return lane.backend.step(plan)
-
-
-def _read(permit: Permit, order: Order, lane: Lane, arrived_at: float) -> Request:
-    """Make a request of an order; raises RejectedError when this size cannot serve it as written."""
-    try:
-        _check_function(order.function, lane.backend.functions)
-        prompt_ids = lane.backend.encode(order.prompt)
-        _check_length(len(prompt_ids), order, min(lane.backend.context, lane.backend.cache_tokens))
-        _check_bias(order, lane.backend.vocabulary_size)
-    except InvalidPromptError as error:
-        raise RejectedError(FinishReason.INVALID, str(error)) from error
-    return Request(
-        order,
-        permit,
-        prompt_ids,
-        decode=lane.backend.decode,
-        end_ids=lane.backend.end_ids,
-        arrived_at=arrived_at,
-    )
-
-
-def _check_function(function: Function, offered: frozenset[Function]) -> None:
-    if function not in offered:
-        raise InvalidPromptError(f"this size does not {function}; it can {', '.join(sorted(offered))}")
-
-
-def _check_length(prompt_tokens: int, order: Order, context: int) -> None:
-    completion = order.settings.max_tokens if order.function is Function.GENERATE else 0
-    if prompt_tokens + completion > context:
-        asked = f"{prompt_tokens} tokens" + (f" and up to {completion} more" if completion else "")
-        raise InvalidPromptError(f"the text has {asked}; this size takes {context} in all")
-
-
-def _check_bias(order: Order, vocabulary_size: int) -> None:
-    unknown = [token for token, _ in order.settings.logit_bias if not 0 <= token < vocabulary_size]
-    if unknown:
-        raise InvalidPromptError(f"logit_bias names token {unknown[0]}; this size knows 0 to {vocabulary_size - 1}")
-
-
-def _check_order(permit: Permit, order: Order) -> None:
-    """Second line, before a size is loaded: the portal has checked all this before."""
-    if permit.function != order.function:
-        raise RejectedError(FinishReason.REFUSED, "the permit is for another function")
-    settings = order.settings
-    wrong = {
-        "max_tokens must be at least 1": settings.max_tokens < 1,
-        "samples must be between 1 and 128": not 1 <= settings.samples <= 128,
-        "temperature must be 0 or more": not 0 <= settings.temperature < float("inf"),
-        "top_k must be 0 or more": settings.top_k < 0,
-        "top_p must be above 0 and at most 1": not 0 < settings.top_p <= 1,
-        "seed must be between 0 and 2**63 - 1": not 0 <= settings.seed < 2**63,
-        "repetition_penalty must be between 0.01 and 100": not 0.01 <= settings.repetition_penalty <= 100,
-        "presence_penalty must be between -2 and 2": not -2 <= settings.presence_penalty <= 2,
-        "frequency_penalty must be between -2 and 2": not -2 <= settings.frequency_penalty <= 2,
-        "logit_bias must be between -100 and 100": not all(-100 <= bias <= 100 for _, bias in settings.logit_bias),
-        "logprobs must be between 0 and 20": not 0 <= (settings.logprobs or 0) <= 20,
-    }
-    for message, is_wrong in wrong.items():
-        if is_wrong:
-            raise RejectedError(FinishReason.INVALID, message)

@@ -157,7 +157,8 @@ class Request:
         self.arrived_at = arrived_at
         self.reason: FinishReason | None = None
         self.error = ""
-        self.done = threading.Event()  # set after the end has been written, or given up
+        self.is_returned = False  # not served: whoever submitted it hands it back to the queue
+        self.done = threading.Event()  # set after the end has been written, or given up, or it was returned
         samples = order.settings.samples if order.function is Function.GENERATE else 1
         self.samples = tuple(Sequence(self, sample) for sample in range(samples))
         self._written: dict[int, int] = {}  # sample -> completion tokens in the stream
@@ -201,3 +202,9 @@ class Request:
         for sample in self.samples:
             if sample.state is not State.FINISHED:
                 sample.end(reason)
+
+    def give_back(self) -> None:
+        """Let go of a request that has not begun, without an end; raises RuntimeError when it has one."""
+        if self.reason is not None or self.has_begun:
+            raise RuntimeError("a request that has begun cannot be returned")
+        self.is_returned = True

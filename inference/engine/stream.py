@@ -20,6 +20,8 @@ from inference.contract import (
     FINISH_ONCE_LUA,
     HEARTBEAT_SECONDS,
     LEASE_KEY,
+    RETURNED,
+    RETURNED_SECONDS,
     STREAM_MAXLEN,
     STREAM_SECONDS,
     WORKERS_KEY,
@@ -65,6 +67,20 @@ if kind ~= '' then
   redis.call('XADD', stream, 'MAXLEN', '~', maxlen, '*', 'kind', kind, 'step', step, field, body)
   redis.call('EXPIRE', stream, seconds)
 end
+return 'ok'
+"""
+
+# Taken once: by whoever comes first, or comes first after it was handed back.
+CLAIM_LUA = """
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[2] then return 'no' end
+redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[3])
+return 'ok'
+"""
+# Only by its holder: what was ended or taken by another stays as it is.
+GIVE_BACK_LUA = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] or redis.call('EXISTS', KEYS[2]) == 1 then return 'no' end
+redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
 return 'ok'
 """
 
@@ -125,7 +141,13 @@ class RedisStream:
 
     def claim(self, job_id: str) -> bool:
         """Take a request; False when another worker has it. Raises OutletLostError."""
-        return bool(self._call("set", claim_key(job_id), self._worker_id, nx=True, ex=STREAM_SECONDS))
+        call = ([claim_key(job_id)], [self._worker_id, RETURNED, str(STREAM_SECONDS)])
+        return self._evaluate(CLAIM_LUA, [call]) == ["ok"]
+
+    def give_back(self, job_id: str) -> bool:
+        """Let go of a request that has not begun; False when it is another's or has ended. Raises OutletLostError."""
+        call = ([claim_key(job_id), ended_key(job_id)], [self._worker_id, RETURNED, str(RETURNED_SECONDS)])
+        return self._evaluate(GIVE_BACK_LUA, [call]) == ["ok"]
 
     def order(self, job_id: str) -> str | None:
         """JSON of an order, None when Redis no longer has it. Raises OutletLostError."""

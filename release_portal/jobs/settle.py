@@ -21,6 +21,7 @@ from django.db import transaction
 from inference.contract import (
     FINISH_ONCE_LUA,
     OUTCOMES_KEY,
+    RETURNED,
     WORKERS_KEY,
     FinishReason,
     StreamKind,
@@ -201,6 +202,8 @@ class Settlement:
         has_ended, claimed_by, has_order = pipe.execute()
         if has_ended:
             return None  # its outcome is on the way
+        if claimed_by == RETURNED:
+            return None
         if claimed_by:
             return None if self._redis.exists(worker_key(claimed_by)) else FinishReason.WORKER_LOST
         if not has_order:

@@ -19,8 +19,9 @@ from inference.backends.classifier import ClassifierBackend
 from inference.backends.loader import FolderLoader, open_backend
 from inference.backends.slots import SlotBackend
 from inference.contract import ClassifyResult, FinishReason, Function, Order
+from inference.engine.admission import RejectedError
 from inference.engine.backend import LoadError
-from inference.engine.loop import Engine, RejectedError
+from inference.engine.loop import Engine
 from inference.engine.request import Request
 from inference.engine.scheduler import Scheduler
 from inference.engine.shelf import Shelf

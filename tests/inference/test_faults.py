@@ -14,7 +14,8 @@ import torch
 from inference import tasks
 from inference.backends.slots import SlotBackend
 from inference.contract import FinishReason, Function, Keys, Order, SamplingSettings
-from inference.engine.loop import Engine, RejectedError
+from inference.engine.admission import RejectedError
+from inference.engine.loop import Engine
 from inference.engine.outlet import OutletLostError, Verdict
 from inference.engine.request import Request, Sequence
 from inference.engine.scheduler import Scheduler

@@ -50,6 +50,12 @@ def test_beyond_its_slots_a_worker_takes_only_while_nobody_else_is_free():
     assert intake.may_take(4, 20)
 
 
+def test_a_worker_that_is_stopping_takes_nothing_more():
+    intake = Intake("me", (), (), slots=4, held=lambda: 0)
+    intake.close()
+    assert not intake.may_take(0, 20)
+
+
 class FakeConsumer:
     """Celery's consumer as the intake sees it."""
 

@@ -11,8 +11,9 @@ from dataclasses import asdict
 import pytest
 
 from inference.contract import FinishReason, Function, Order, Priority, StreamKind, Usage, WorkerState
+from inference.engine.admission import RejectedError, ReturnedError
 from inference.engine.figures import MOST_TIMES, Figures
-from inference.engine.loop import IN_TURN, Engine, RejectedError
+from inference.engine.loop import IN_TURN, Engine
 from inference.engine.outlet import OutletLostError
 from inference.engine.request import Request
 from inference.engine.scheduler import Scheduler
@@ -390,9 +391,32 @@ def test_draining_lets_requests_finish_and_takes_no_more(bench):
     bench.engine.start()
     bench.engine.drain(20)
     assert request.reason is FinishReason.LENGTH
-    with pytest.raises(RejectedError) as refusal:
+    with pytest.raises(ReturnedError):
         bench.submit("late")
-    assert refusal.value.reason is FinishReason.WORKER_LOST
+
+
+def test_draining_returns_what_has_not_begun_and_writes_no_end_for_it(bench):
+    go_on, has_begun = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        has_begun.set()
+        go_on.wait(20)
+
+    bench.backend().before_step = hold
+    running = [bench.submit(f"r{at}", max_tokens=5) for at in range(4)]  # as many as there are slots
+    bench.engine.start()
+    has_begun.wait(20)
+    waiting = [bench.submit(f"w{at}", max_tokens=5) for at in range(3)]
+    draining = threading.Thread(target=bench.engine.drain, args=(20,))
+    draining.start()
+    go_on.set()
+    draining.join(20)
+    assert bench.wait(*running) == [FinishReason.LENGTH] * 4
+    assert bench.wait(*waiting) == [None] * 3
+    assert [request.is_returned for request in [*running, *waiting]] == [False] * 4 + [True] * 3
+    assert set(bench.reasons()) == {request.job_id for request in running}
+    assert bench.engine.counts() == (0, 0)
+    assert not bench.backend().slots
 
 
 def test_draining_without_patience_ends_what_still_runs(bench):

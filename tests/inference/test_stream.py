@@ -14,6 +14,7 @@ from inference.contract import (
     FINISH_ONCE_LUA,
     LEASE_KEY,
     OUTCOMES_KEY,
+    RETURNED_SECONDS,
     FinishReason,
     Piece,
     StreamKind,
@@ -175,6 +176,19 @@ def test_only_one_worker_claims_a_request(stream, redis_server, broker):
     other = RedisStream(connect(redis_server.url), "worker-2")
     assert stream.claim("job")
     assert not other.claim("job")
+    other._client.close()
+
+
+def test_what_is_handed_back_is_taken_once_more_and_nobody_else_hands_it_back(stream, redis_server, broker):
+    other = RedisStream(connect(redis_server.url), "worker-2")
+    assert not other.give_back("job"), "it is not theirs"
+    assert stream.give_back("job")
+    assert 0 < broker.ttl(claim_key("job")) <= RETURNED_SECONDS
+    assert other.claim("job")
+    assert not stream.claim("job")
+    assert not stream.give_back("job")
+    other.finish([End("job", FinishReason.STOP)])
+    assert not other.give_back("job"), "it has ended"
     other._client.close()
 
 

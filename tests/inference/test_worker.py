@@ -25,6 +25,7 @@ from inference.contract import (
     LEASE_KEY,
     OUTCOMES_KEY,
     QUEUE,
+    RETURNED,
     TASK_NAME,
     WORKERS_KEY,
     EmbedResult,
@@ -356,6 +357,29 @@ def test_a_terminated_worker_ends_what_it_cannot_finish(portal, running):
     assert running.stop(signal.SIGTERM) == 0
     assert portal.reason("drained") in ("worker_lost", "length")
     assert not portal.client.exists(worker_key(worker_id))
+
+
+def test_a_worker_that_is_stopped_under_load_hands_back_what_it_has_not_begun(own_redis, store, start_worker):
+    """What runs is finished or ended, what waits is served by the next worker; each has one end."""
+    few = {"INFERENCE_MAX_SLOTS": "2", "INFERENCE_DRAIN_SECONDS": "30"}
+    with redis.Redis.from_url(own_redis.url, decode_responses=True) as client:
+        portal = Portal(client, own_redis.url, store[1])
+        first = start_worker(own_redis.url, store[0], **few).ready(portal)
+        names = [f"j{at}" for at in range(12)]
+        for name in names:
+            portal.order(name, generate(max_tokens=100))
+        wait_until(lambda: len(claims(portal, names)) == 1 and claims(portal, names).total() == len(names))
+        wait_until(lambda: any(portal.text(name) for name in names))
+        assert first.stop(signal.SIGTERM) == 0
+        returned = [name for name in names if client.get(claim_key(name)) == RETURNED]
+        assert returned, "slots for two of twelve: some had not begun"
+        assert {portal.reason(name) for name in names if name not in returned} <= {"length", "stop"}
+        assert not any(client.exists(ended_key(name)) for name in returned)
+        assert client.llen(queue_of(portal.digests["gpt2"])) == len(returned)
+        second = start_worker(own_redis.url, store[0]).ready(portal)
+        assert {portal.reason(name) for name in names} <= {"length", "stop"}
+        assert second.stop(signal.SIGTERM) == 0
+        portal.app.close()
 
 
 def test_a_worker_outlives_its_broker_and_a_killed_one_leaves_claim_and_no_heartbeat(

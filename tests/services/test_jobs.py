@@ -19,6 +19,7 @@ from inference.contract import (
     ASKED_KEY,
     LEASE_KEY,
     ORDER_SECONDS,
+    RETURNED,
     WORKERS_KEY,
     EmbedResult,
     FinishReason,
@@ -30,6 +31,7 @@ from inference.contract import (
     SamplingSettings,
     Usage,
     cancel_key,
+    claim_key,
     ended_key,
     order_key,
     queue_of,
@@ -643,8 +645,8 @@ def test_what_nobody_works_on_any_more_is_ended_once_for_the_right_reason(
     assert not service.sismember(WORKERS_KEY, "worker-that-died")
 
 
-@pytest.mark.parametrize("state", ["young", "waiting", "worked on"])
-def test_what_is_young_waiting_or_worked_on_is_left_alone(
+@pytest.mark.parametrize("state", ["young", "waiting", "worked on", "handed back"])
+def test_what_is_young_waiting_handed_back_or_worked_on_is_left_alone(
     world: World, service: redis.Redis, committed: Committed, settlement: Settlement, at: datetime, state: str
 ) -> None:
     job = submit(world, committed)
@@ -652,7 +654,10 @@ def test_what_is_young_waiting_or_worked_on_is_left_alone(
         service.delete(order_key(job.pk))
     elif state == "worked on":
         fakes.claim(service, job.pk)
-    after = {"young": GRACE, "waiting": UNCLAIMED, "worked on": timedelta(hours=1)}[state]
+    elif state == "handed back":
+        service.set(claim_key(job.pk), RETURNED)
+    hour = timedelta(hours=1)
+    after = {"young": GRACE, "waiting": UNCLAIMED, "worked on": hour, "handed back": hour}[state]
     assert settlement.end_lost_jobs(at=at + after) == 0
     assert not service.exists(ended_key(job.pk))
     assert fresh(job).is_open
