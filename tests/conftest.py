@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 import redis
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
+from pytest_django.plugin import blocking_manager_key
 
 from tests.environment import HOME
 
@@ -70,12 +72,18 @@ def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
         connection.settings_dict["TEST"]["NAME"] = str(HOME / "test.sqlite3")
 
 
-@pytest.fixture(scope="session")
-def session_at() -> datetime:
-    """When this run began, in whole seconds."""
+@cache
+def moment_of_this_run() -> datetime:
+    """When this run first asked, in whole seconds."""
     from release_portal.core.clock import now
 
     return now().replace(microsecond=0)
+
+
+@pytest.fixture(scope="session")
+def session_at() -> datetime:
+    """When this run began, in whole seconds."""
+    return moment_of_this_run()
 
 
 @pytest.fixture
@@ -108,15 +116,29 @@ def _end_connections_of_threads() -> None:
             )
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """Write the world again once a transactional test has emptied the database: else every later test had to."""
+    yield
+    if nextitem is not None and _is_transactional(item):
+        from tests.world import build_world
+
+        with item.config.stash[blocking_manager_key].unblock():
+            build_world(moment_of_this_run())
+
+
+def _is_transactional(item: pytest.Item) -> bool:
+    marker = item.get_closest_marker("django_db")
+    is_marked = marker is not None and marker.kwargs.get("transaction", False)
+    return is_marked or "transactional_db" in getattr(item, "fixturenames", ())
+
+
 @pytest.fixture
 def world(db: None, at: datetime) -> Any:
-    """Catalogue, cast, grants, cards; the demo size has a revision whose weights are empty.
+    """Catalogue, cast, grants, cards; the demo size has a revision whose weights are empty."""
+    from tests.world import find_world
 
-    A transactional test leaves the database empty, so the world is written again where it is missing.
-    """
-    from tests.world import build_world
-
-    return build_world(at)
+    return find_world(at)
 
 
 @pytest.fixture
