@@ -7,6 +7,8 @@ from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 from typing import Any
 
+from asgiref.sync import sync_to_async
+
 from inference.contract import FinishReason
 from release_portal.core.clock import now
 from release_portal.core.errors import PortalError, TooMuch, Unavailable
@@ -43,7 +45,7 @@ class Answer:
                 if event.kind == "tokens":
                     pieces[number].extend(event.body)
                 elif event.kind == "end" and not event.body["is_success"]:
-                    raise failure_of(event)
+                    raise await failure_of(event)
         samples = [sample for number, of_job in enumerate(pieces) for sample in self._collected(number, of_job)]
         return self._shape.whole(samples, self._work.usage)
 
@@ -56,6 +58,7 @@ class Answer:
                 for line in self._lines(number, event):
                     yield line
                 if event.kind == "end" and not event.body["is_success"]:
+                    yield _line({"error": body_of(await failure_of(event))})
                     return
         for line in self._closing():
             yield line
@@ -74,8 +77,6 @@ class Answer:
         if event.kind == "tokens":
             told = [piece for piece in event.body if piece["text"] or piece["finish"] or piece.get("logprobs")]
             return [self._chunk(number, piece) for piece in told]
-        if event.kind == "end" and not event.body["is_success"]:
-            return [_line({"error": body_of(failure_of(event))})]
         return []
 
     def _chunk(self, number: int, piece: dict[str, Any]) -> bytes:
@@ -104,9 +105,9 @@ def _line(data: dict[str, Any]) -> bytes:
     return f"data: {json.dumps(data, ensure_ascii=False)}\n\n".encode()
 
 
-def failure_of(event: Event) -> PortalError:
-    """Return the error that an end without success is."""
-    return failure(event.body["reason"], event.body["message"])
+async def failure_of(event: Event) -> PortalError:
+    """Return the error that an end without success is; how long to wait is asked of Redis, outside of the loop."""
+    return await sync_to_async(failure, thread_sensitive=False)(event.body["reason"], event.body["message"])
 
 
 def failure(reason: str, message: str) -> PortalError:

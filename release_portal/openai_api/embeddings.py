@@ -34,7 +34,7 @@ class EmbeddingAnswer:
                 if event.kind == "result":
                     found[number] = EmbedResult.from_mapping(event.body)
                 elif event.kind == "end" and not event.body["is_success"]:
-                    raise failure_of(event)
+                    raise await failure_of(event)
         if len(found) < self._count:  # the stream was emptied while it was read
             raise Unavailable("The vectors are no longer there.", code="result_lost", change="Ask again.")
         return self._written([found[number] for number in range(self._count)])

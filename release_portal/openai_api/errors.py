@@ -32,6 +32,8 @@ CODES = dict.fromkeys(
     ("no_grant", "grant_expired", "grant_suspended", "grant_not_started", "grant_revoked", "grant_surrendered"),
     "model_gated",
 )
+# The version of its contract that the client knows; there has been no other.
+CONTRACT = "2020-10-01"
 # The client waits itself when the time is short; longer waits are for people.
 LONGEST_RETRY_SECONDS = 120
 
@@ -89,6 +91,7 @@ def openai_view(*methods: str) -> Callable[[Callable[..., Awaitable[HttpResponse
         async def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             began = time.monotonic()
             response = await _answered(view, methods, request, *args, **kwargs)
+            response["openai-version"] = CONTRACT
             response["openai-processing-ms"] = str(round((time.monotonic() - began) * 1000))
             return response
 

@@ -264,6 +264,7 @@ def test_every_answer_says_which_request_it_was_and_how_long_it_took(
     for answer, status in ((ask(secret), 200), (ask(secret, n=99), 400), (ask("wrong"), 401)):
         assert answer.status_code == status
         assert answer["x-request-id"].startswith("req-")
+        assert answer["openai-version"] == "2020-10-01"
         assert int(answer["openai-processing-ms"]) >= 0
 
 
