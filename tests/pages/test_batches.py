@@ -73,6 +73,9 @@ def test_a_file_is_sent_watched_and_its_results_taken_out(
     fragment = client.get(reverse("batch-progress", args=[batch.pk]), {"whole": "1"}).content.decode()
     assert "hx-get" not in fragment, "what has ended is not asked for again"
     assert 'id="batch-result" hx-swap-oob="true"' in fragment
+    facts = fragment.partition('id="batch-facts" hx-swap-oob="true"')[2]
+    assert "Ended" in facts
+    assert "Expires" not in facts
     batch.refresh_from_db()
     taken = client.get(reverse("batch-file", args=[batch.output_file_id]))
     assert [json.loads(line)["custom_id"] for line in taken.content.splitlines()] == ["r1", "r2"]
