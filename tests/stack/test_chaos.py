@@ -101,9 +101,14 @@ def _note(one: Seen, line: str) -> None:
 FACTS = """
 import json
 from release_portal.access.models import UsageDay
+from release_portal.core.redis_client import redis_client
 from release_portal.jobs.models import Job
+from release_portal.jobs.settle import Settlement
 names = ("state", "finish_reason", "completion_tokens", "charged_tokens", "reserved_tokens")
+settlement = Settlement(redis_client())
+written = {job.pk: sum(sample["tokens"] for sample in settlement.delivered(job.pk)) for job in Job.objects.all()}
 print(json.dumps({
+    "written": {job_id: tokens for job_id, tokens in written.items() if tokens},
     "jobs": {job.pk: [getattr(job, name) for name in names] for job in Job.objects.all()},
     "reserved": sum(job.reserved_tokens for job in Job.objects.all()),
     "used": sum(row.used for row in UsageDay.objects.all()),
@@ -136,6 +141,7 @@ def test_every_request_ends_once_whatever_is_killed(portal: Portal, cleo_token: 
         180,
     )
     _every_request_ended_once(load, after)
+    _what_is_metered_is_what_was_written(load, after)
     _nothing_is_left_over(before, after)
     assert "intact" in portal.manage("audit_verify")
 
@@ -153,6 +159,13 @@ def _every_request_ended_once(load: Load, after: dict[str, Any]) -> None:
         elif not one.errors and not one.is_cut:
             assert state == "done"
             assert completion >= one.pieces - 1  # the last piece may carry the finish alone
+
+
+def _what_is_metered_is_what_was_written(load: Load, after: dict[str, Any]) -> None:
+    """Of every request whose stream no killed Redis took away."""
+    metered = {job_id: after["jobs"][job_id][2] for job_id in after["written"]}
+    assert metered == after["written"]
+    assert metered.keys() & {one.job_id for one in load.seen}, "the last requests are still there"
 
 
 def _nothing_is_left_over(before: dict[str, Any], after: dict[str, Any]) -> None:
