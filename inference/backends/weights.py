@@ -20,7 +20,7 @@ FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")  # no folders, nothing hi
 
 @dataclass(frozen=True)
 class WeightsStore:
-    """Content-addressed files; layout at the end of contract.py.
+    """Content-addressed files; layout in contract/weights.py.
 
     Args:
         root: folder with `blobs` and `manifests`.

@@ -1,6 +1,6 @@
 """The content-addressed store of weights: files by their sha256, and manifests that name the files of a revision.
 
-The layout stands at the end of `inference/contract.py`, because the worker reads it too.
+The layout stands in `inference/contract/weights.py`, because the worker reads it too.
 """
 
 from __future__ import annotations
