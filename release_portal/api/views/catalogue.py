@@ -27,6 +27,7 @@ from release_portal.api.serializers.catalogue import (
     SizeRow,
     TimelineRow,
 )
+from release_portal.api.shown import Shown
 from release_portal.audit.models import AuditEvent
 from release_portal.registry.models import HistoricEvent, ModelFamily, ModelSize
 from release_portal.releases.ladder import LADDER, Stage
@@ -77,13 +78,12 @@ class Size(CatalogueView):
     @documented("read_size", SizeFacts, tag=TAG, errors=(404,))
     def get(self, request: Request, lab: str, name: str) -> Response:
         """Return what is known of a size, where it stands, and what you may do with it."""
-        size: Any = self.size(lab, name)
-        size.open_holds = list(size.holds.open())
-        size.decisions = [
+        size = self.size(lab, name)
+        decisions = [
             {"action": action.value, **vars(decision)}
             for action, decision in decisions_for(self.actor, size, at=self.at).items()
         ]
-        return Response(SizeFacts(size).data)
+        return Response(SizeFacts(Shown(size, open_holds=list(size.holds.open()), decisions=decisions)).data)
 
 
 class Timeline(CatalogueView):
@@ -107,9 +107,9 @@ class Card(CatalogueView):
     def get(self, request: Request, lab: str, name: str) -> Response:
         """Return the newest version of a card, or an older one."""
         size = self.size(lab, name, Action.READ_CARD)
-        card: Any = card_version(size, str(self.asked_for.get("version", "")))
-        card.versions = list(size.card_versions.values_list("number", flat=True))
-        return Response(CardFacts(card).data)
+        card = card_version(size, str(self.asked_for.get("version", "")))
+        versions = list(size.card_versions.values_list("number", flat=True))
+        return Response(CardFacts(Shown(card, versions=versions)).data)
 
 
 class Stages(CatalogueView):
@@ -132,13 +132,12 @@ def matching(sizes: QuerySet[ModelSize], asked: dict[str, Any]) -> QuerySet[Mode
     return sizes.filter(family__slug=asked["family"]) if asked.get("family") else sizes
 
 
-def families_of(sizes: Iterable[ModelSize]) -> list[ModelFamily]:
+def families_of(sizes: Iterable[ModelSize]) -> list[Shown]:
     """Return the families of sizes, each with these sizes' slugs."""
-    families: dict[int, Any] = {}
+    families: dict[ModelFamily, list[str]] = {}
     for size in sizes:
-        family: Any = families.setdefault(size.family_id, size.family)
-        family.visible = [*getattr(family, "visible", []), size.slug]
-    return list(families.values())
+        families.setdefault(size.family, []).append(size.slug)
+    return [Shown(family, visible=slugs) for family, slugs in families.items()]
 
 
 def _entry(entry: Entry) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from release_portal.api.base import TokenView
 from release_portal.api.documented import WAITS, documented
 from release_portal.api.paging import page_of, page_schema
 from release_portal.api.serializers.jobs import GenerationInput, JobFacts, JobQuery, JobRow
+from release_portal.api.shown import Shown
 from release_portal.detection.lookups import report_of_job
 from release_portal.generation.services import generate
 from release_portal.jobs.lookups import job_for, jobs_for
@@ -79,8 +80,10 @@ def accepted(job: Job) -> Response:
 
 def facts_of(job: Job) -> Any:
     """Return a job with its content."""
-    shown: Any = job
-    shown.samples = job.output if job.function == Function.GENERATE else []
-    shown.detection = report_of_job(job)
-    shown.embedding = next(iter(job.output), None) if job.function == Function.EMBED else None
+    shown = Shown(
+        job,
+        samples=job.output if job.function == Function.GENERATE else [],
+        detection=report_of_job(job),
+        embedding=next(iter(job.output), None) if job.function == Function.EMBED else None,
+    )
     return JobFacts(shown).data

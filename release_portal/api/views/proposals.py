@@ -18,6 +18,7 @@ from release_portal.api.documented import documented
 from release_portal.api.examples import DECISION, PROPOSAL, PROPOSALS
 from release_portal.api.paging import page_of, page_schema
 from release_portal.api.serializers.proposals import DecisionRecord, ProposalFacts, ProposalQuery, ProposalRow
+from release_portal.api.shown import Shown
 from release_portal.api.views.policies import TAG
 from release_portal.core.errors import NotFound
 from release_portal.releases.assessments import assess_proposal
@@ -44,7 +45,7 @@ class ProposalView(ApiView):
         """Return a proposal that the asker may see."""
         return proposal_for(self.actor, number_in(proposal_id), at=self.at)
 
-    def shown(self, proposal: Any, lock: Lock | None, votes: QuerySet[Vote]) -> Any:
+    def shown(self, proposal: Proposal, lock: Lock | None, votes: QuerySet[Vote]) -> Shown:
         """Return a proposal with what its facts are written from; the votes only where the asker may read them.
 
         Args:
@@ -53,13 +54,16 @@ class ProposalView(ApiView):
             votes: the votes that belong to it.
         """
         decision = votes_visible_to(self.actor, proposal)
-        proposal.shown_lock = lock
-        proposal.results = lock.results if lock else results_in_words(assess_proposal(proposal, self.at))
-        proposal.shown_votes = list(votes.select_related("lock")) if decision else None
-        proposal.shown_quorum = tally_of(proposal).places if decision else None
-        proposal.votes_reason, proposal.votes_change = decision.reason, decision.change
         prefetch_related_objects([proposal], *_around())
-        return proposal
+        return Shown(
+            proposal,
+            shown_lock=lock,
+            results=lock.results if lock else results_in_words(assess_proposal(proposal, self.at)),
+            shown_votes=list(votes.select_related("lock")) if decision else None,
+            shown_quorum=tally_of(proposal).places if decision else None,
+            votes_reason=decision.reason,
+            votes_change=decision.change,
+        )
 
 
 class Proposals(ProposalView):
