@@ -135,6 +135,11 @@ class SlotCache(Cache):
             for kept in layer.stored():
                 kept[[one, other], :, :length] = kept[[other, one], :, :length]
 
+    @property
+    def memory_bytes(self) -> int:
+        """Bytes that are kept now."""
+        return sum(kept.nbytes for layer in self._slots for kept in layer.stored())
+
     def forget(self) -> None:
         """Empty the cache and give its memory back."""
         self._aim.capacity = (min(FIRST_ROWS, self._limits[0]), min(FIRST_LENGTH, self._limits[1]))

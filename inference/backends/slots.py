@@ -61,7 +61,7 @@ class SlotBackend:
         self.context: int = min(config.max_position_embeddings, max_context)
         self.vocabulary_size: int = config.vocab_size
         self.end_ids = _end_ids(self._model, self._vocabulary)
-        self.memory_bytes: int = weights_bytes(self._model)
+        self._weights_bytes = weights_bytes(self._model)
         affordable = max_cache_tokens or max(
             self.context, _memory(self._device) // 4 // token_bytes(config, self._model.dtype)
         )
@@ -75,6 +75,11 @@ class SlotBackend:
         self._scores: dict[Sequence, Score] = {}
         self._embeddings: dict[Sequence, Embedding] = {}
         self._read: dict[Sequence, list[TokenLogprob]] = {}  # of prompts that are to be echoed with them
+
+    @property
+    def memory_bytes(self) -> int:
+        """Memory of the weights, and of the cache as it has grown."""
+        return self._weights_bytes + self._cache.memory_bytes
 
     def encode(self, prompt: str) -> list[int]:
         """Token ids of a prompt; raises InvalidPromptError."""

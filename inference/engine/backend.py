@@ -67,7 +67,7 @@ class Backend(Protocol):
 
     @property
     def memory_bytes(self) -> int:
-        """Memory of the weights."""
+        """Memory of the weights, and of a cache as it is now."""
         ...
 
     def encode(self, prompt: str) -> list[int]:

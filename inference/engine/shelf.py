@@ -34,7 +34,7 @@ class Shelf:
     Args:
         loader: brings backends.
         new_scheduler: makes the scheduler of a new lane, given the tokens of cache that its backend has room for.
-        budget: bytes of weights to keep in memory.
+        budget: bytes to keep in memory: weights, and the cache of what runs.
         patience: seconds to wait until borrowed sizes make room.
     """
 

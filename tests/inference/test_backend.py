@@ -204,7 +204,15 @@ def test_numbers_that_are_not_finite_end_only_their_own_sequence(backend, monkey
 
 
 def test_a_cache_holds_nothing_once_every_sequence_has_left(backend):
+    empty = backend.memory_bytes
+    running = make_request(backend, PROMPTS[0])
+    scheduler = Scheduler(4, 64)
+    scheduler.add(running)
+    backend.step(scheduler.schedule())
+    assert backend.memory_bytes > empty, "what is cached counts as memory"
+    backend.release(running.samples[0])
     run(backend, [make_request(backend, prompt) for prompt in PROMPTS])
+    assert backend.memory_bytes == empty
     assert backend._rows == []
     assert not any(layer.stored() for layer in backend._cache.layers)
 

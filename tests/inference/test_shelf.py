@@ -56,6 +56,18 @@ def test_the_size_that_was_used_least_recently_makes_room_and_no_more_go_than_mu
     assert loader.loaded.count("b30") == 2
 
 
+def test_the_cache_of_what_runs_leaves_less_room_for_another_size():
+    shelf, loader = make_shelf()
+    busy = shelf.borrow("a40")
+    loader.backends["a40"].memory_bytes += 30  # as its cache grows
+    with pytest.raises(LoadError, match="in use"):
+        shelf.borrow("b40")
+    loader.backends["a40"].memory_bytes -= 30  # what ran has left
+    shelf.give_back(shelf.borrow("b40"))
+    shelf.give_back(busy)
+    assert shelf.loaded == ("a40", "b40")
+
+
 def test_a_size_in_use_is_never_put_away_however_old_its_use_is():
     shelf, _ = make_shelf()
     lane = shelf.borrow("a60")
