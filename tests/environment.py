@@ -40,6 +40,9 @@ atexit.register(shutil.rmtree, HOME, ignore_errors=True)
 
 # Threads that spin long while they wait starve the other processes of a small machine.
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+# As many processes run beside this one as there are cores: each computes with one thread, and so do its children.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 for _name in TAKEN_AWAY:
     os.environ.pop(_name, None)

@@ -12,8 +12,12 @@ from transformers.utils import logging as transformers_logging
 
 
 def prepare(device: str = "auto") -> str:
-    """Use all cores, keep transformers quiet, and return the torch device meant by `device`."""
-    torch.set_num_threads(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    """Use all cores, keep transformers quiet, and return the torch device meant by `device`.
+
+    Where OMP_NUM_THREADS is set, somebody has said how many cores: torch has read it.
+    """
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
     quiet: Any = transformers_logging  # has no types
     quiet.set_verbosity_error()
     quiet.disable_progress_bar()
