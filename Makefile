@@ -43,12 +43,11 @@ postgres-test: setup
 chaos: setup
 	CHAOS_KILLS=$(or $(KILLS),100) $(PY) -m pytest tests/stack/test_chaos.py -m worker -q
 
-# QUICK=1 for a look in seconds; docs/benchmarks.md holds the figures of a full run.
+# QUICK=1 for a look in seconds; docs/benchmarks.md and docs/performance.md hold the figures of full runs.
+# PARTS=serving for one part alone.
+PARTS ?= governance quota access serving
 bench: setup
-	@QUICK=$(QUICK) $(PY) -m benchmarks.governance
-	@QUICK=$(QUICK) $(PY) -m benchmarks.quota
-	@QUICK=$(QUICK) $(PY) -m benchmarks.access
-	@QUICK=$(QUICK) PEERS_PYTHON=$(PEERS)/bin/python $(PY) -m benchmarks.serving
+	@for part in $(PARTS); do QUICK=$(QUICK) PEERS_PYTHON=$(PEERS)/bin/python $(PY) -m benchmarks.$$part || exit 1; done
 
 # What serving is measured beside, in an environment of its own: llama.cpp is compiled, which takes a quarter of an hour.
 peers: $(PEERS)/.installed

@@ -144,7 +144,7 @@ def _heading(plan: Plan) -> list[str]:
     when = datetime.now(UTC).strftime("%d %B %Y")
     cores = len(os.sched_getaffinity(0))
     return [
-        f"`make bench` on {when}: {_processor()}, {cores} cores, no GPU; "
+        f"`make bench PARTS=serving` on {when}: {_processor()}, {cores} cores, no GPU; "
         f"Python {platform.python_version()}, {libraries}; SmolLM2-135M, real weights.",
         f"Every request has {plan.new_tokens} new tokens and a prompt of 16 to 128, greedy; a burst arrives at once. "
         f"{plan.rounds} rounds; in each, every contender ran once, in turn, in a process of its own. "
