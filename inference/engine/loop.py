@@ -168,12 +168,12 @@ class Engine:
             except QueueFullError as error:
                 self._ending[request] = (FinishReason.OVERLOADED, str(error))
         if self._is_draining:
-            self._return([each for each in self._live if not each.has_begun and each not in self._ending])
+            self._return([each for each in self._live if each.is_untouched and each not in self._ending])
         if self._is_aborting:
             self._ending.update(dict.fromkeys(self._live, (FinishReason.WORKER_LOST, "the worker is shutting down")))
 
     def _return(self, requests: list[Request]) -> None:
-        """Let go of requests that have not begun, without an end: another worker can serve them."""
+        """Let go of untouched requests, without an end: another worker can serve them."""
         for request in requests:
             request.give_back()
         for request, lane in self._let_go(requests).items():

@@ -203,8 +203,13 @@ class Request:
             if sample.state is not State.FINISHED:
                 sample.end(reason)
 
+    @property
+    def is_untouched(self) -> bool:
+        """Whether nobody has seen anything of it: what was preempted has no slot either, but has said something."""
+        return not self.has_begun and not any(sample.output for sample in self.samples)
+
     def give_back(self) -> None:
-        """Let go of a request that has not begun, without an end; raises RuntimeError when it has one."""
-        if self.reason is not None or self.has_begun:
+        """Let go of a request that is untouched, without an end; raises RuntimeError for any other."""
+        if self.reason is not None or not self.is_untouched:
             raise RuntimeError("a request that has begun cannot be returned")
         self.is_returned = True

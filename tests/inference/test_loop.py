@@ -419,6 +419,30 @@ def test_draining_returns_what_has_not_begun_and_writes_no_end_for_it(bench):
     assert not bench.backend().slots
 
 
+def test_draining_goes_on_with_what_was_preempted_after_it_had_said_something():
+    """Elsewhere it would begin anew, and its reader would see its beginning twice."""
+    bench = Bench(slots=1)
+    batch = bench.submit("batch", priority=Priority.BATCH, max_tokens=20)
+    urgent: list[Request] = []
+    draining = threading.Thread(target=bench.engine.drain, args=(20,))
+
+    def disturb() -> None:
+        if bench.engine.steps == 5:
+            urgent.append(bench.submit("urgent", max_tokens=3))
+        elif bench.engine.steps == 6:
+            draining.start()
+            wait_until(lambda: bench.engine._is_draining)
+            assert not batch.has_begun, "urgent work has its slot"
+
+    bench.outlet.before_publish = disturb
+    bench.backend().token = lambda sequence: ord("a") + len(sequence.output)
+    bench.engine.start()
+    assert bench.wait(batch, *urgent) == [FinishReason.LENGTH] * 2
+    assert bench.outlet.text("batch") == "abcdefghijklmnopqrst"
+    draining.join(20)
+    bench.engine.stop()
+
+
 def test_draining_without_patience_ends_what_still_runs(bench):
     go_on, has_begun = threading.Event(), threading.Event()
 
