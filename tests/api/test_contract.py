@@ -32,7 +32,7 @@ from tests.api.conftest import EVERY_SCOPE, Caller, multipart
 
 SERVED = "huggingfacetb/smollm2-135m-instruct"
 IS_THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "ci"
-EXAMPLES = 15 if IS_THOROUGH else 5
+EXAMPLES = 10 if IS_THOROUGH else 5
 CHECKS = [
     checks.not_a_server_error,
     openapi_checks.status_code_conformance,
