@@ -11,7 +11,6 @@ from typing import Any
 from inference.contract import Function, Priority
 from release_portal.access.lookups import SizeAccess, size_for
 from release_portal.access.policy import Action
-from release_portal.access.sampler_rules import Bounds
 from release_portal.core.actors import Actor
 from release_portal.core.errors import PortalError
 from release_portal.generation.limits import RANGES, read_prompt, read_settings
@@ -45,7 +44,8 @@ def generate(
             echo, purpose, end_user; numbers may be text.
         usual_tokens: length of an output where the values give none.
     """
-    request = _request(actor, size, values, at=at, interface=interface, usual_tokens=usual_tokens)
+    known = _known(actor, size, at)
+    request = _request(actor, size, values, known, at=at, interface=interface, usual_tokens=usual_tokens)
     prompt = read_prompt(values.get("prompt", ""))
     return submit_job(actor, replace(request, prompt=prompt, submit_key=submit_key or None), at=at)
 
@@ -67,10 +67,11 @@ def generate_each(
         values: as for `generate`, without a prompt; all share the settings and the seed.
         priority: whether somebody waits for the answer.
     """
-    asked = _request(actor, size, values, at=at, interface="api", usual_tokens=usual_tokens)
+    known = _known(actor, size, at)
+    asked = _request(actor, size, values, known, at=at, interface="api", usual_tokens=usual_tokens)
     request = replace(asked, priority=priority)
     texts = [one if isinstance(one, str) else _text_of(actor, size, one, at) for one in prompts]
-    return submit_jobs(actor, [replace(request, prompt=read_prompt(text)) for text in texts], at=at)
+    return submit_jobs(actor, [replace(request, prompt=read_prompt(text)) for text in texts], at=at, known=known)
 
 
 @dataclass(frozen=True)
@@ -141,17 +142,26 @@ def _earlier(actor: Actor, keys: Sequence[str | None]) -> list[Job]:
 def _numbered(actor: Actor, number: int, size: str, values: Mapping[str, Any], at: datetime) -> JobRequest:
     prompt = read_prompt(values.get("prompt", ""))
     try:
-        return replace(_request(actor, size, values, at=at, interface="web", usual_tokens=None), prompt=prompt)
+        known = _known(actor, size, at)
+        request = _request(actor, size, values, known, at=at, interface="web", usual_tokens=None)
+        return replace(request, prompt=prompt)
     except PortalError as error:
         error.field = f"{number}.{error.field}"
         raise
 
 
 def _request(
-    actor: Actor, size: str, values: Mapping[str, Any], *, at: datetime, interface: str, usual_tokens: int | None
+    actor: Actor,
+    size: str,
+    values: Mapping[str, Any],
+    known: SizeAccess | None,
+    *,
+    at: datetime,
+    interface: str,
+    usual_tokens: int | None,
 ) -> JobRequest:
     """Return the request that the values describe, its prompt left open."""
-    bounds = _bounds(actor, size, at)
+    bounds = known.grant.bounds() if known and known.grant else {}
     return JobRequest(
         size=size,
         function=Function.GENERATE,
@@ -176,13 +186,12 @@ def _text_in(size: ModelSize, ids: tuple[int, ...] | None) -> str:
     return text_of(size, size.current_revision, ids)
 
 
-def _bounds(actor: Actor, size: str, at: datetime) -> Bounds:
-    """Return the bounds of the grant that carries it, for what nobody asks for; the submission decides and refuses."""
+def _known(actor: Actor, size: str, at: datetime) -> SizeAccess | None:
+    """Return how the size is open, for the bounds of what nobody asks for; the submission decides and refuses."""
     try:
-        grant = size_for(actor, size, Action.GENERATE, at=at).grant
+        return size_for(actor, size, Action.GENERATE, at=at)
     except PortalError:
-        return {}
-    return grant.bounds() if grant else {}
+        return None
 
 
 def _longest(actor: Actor, size: str, at: datetime) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -114,18 +114,26 @@ def submit_job(actor: Actor, request: JobRequest, *, at: datetime) -> Job:
         raise
 
 
-def submit_jobs(actor: Actor, requests: Sequence[JobRequest], *, at: datetime) -> list[Job]:
+def submit_jobs(
+    actor: Actor, requests: Sequence[JobRequest], *, at: datetime, known: SizeAccess | None = None
+) -> list[Job]:
     """Check, permit and queue several requests, in their order; all of them, or none.
 
     Each becomes a job with its own permit and its own part of the quota.
 
+    Args:
+        known: how the size of these requests was open a moment ago; what counts is asked again with the permit.
+
     Raises:
         PortalError: as for `submit_job`, of the first that cannot be taken.
     """
-    opened = {one.size: size_for(actor, one.size, ACTION_OF[one.function], at=at).size for one in requests}
-    counts = [_count(opened[one.size], one) for one in requests]
-    require_service(*{_digest_of(size) for size in opened.values()}, at=at)
-    return _permit_and_queue(actor, requests, counts, at)
+    before = {known.size.slug: known} if known else {}
+    for one in requests:
+        if one.size not in before:
+            before[one.size] = size_for(actor, one.size, ACTION_OF[one.function], at=at)
+    counts = [_count(before[one.size].size, one) for one in requests]
+    require_service(*{_digest_of(access.size) for access in before.values()}, at=at)
+    return _permit_and_queue(actor, requests, before, counts, at)
 
 
 def check_request(access: SizeAccess, request: JobRequest) -> None:
@@ -166,8 +174,11 @@ def _same_submission(actor: Actor, request: JobRequest) -> Job | None:
 
 
 @transaction.atomic
-def _permit_and_queue(actor: Actor, requests: Sequence[JobRequest], counts: Sequence[int], at: datetime) -> list[Job]:
-    opened = {one.size: _open(actor, one, at) for one in requests}
+def _permit_and_queue(
+    actor: Actor, requests: Sequence[JobRequest], before: Mapping[str, SizeAccess], counts: Sequence[int], at: datetime
+) -> list[Job]:
+    asked = {one.size: one for one in requests}
+    opened = {slug: _open(actor, one, before[slug], at) for slug, one in asked.items()}
     _check_together([opened[one.size] for one in requests])
     with ExitStack() as held:  # until all fit, so that the last one's refusal frees the first one's tokens
         permitted = []
@@ -195,9 +206,12 @@ class Opened:
     limits: Limits
 
 
-def _open(actor: Actor, request: JobRequest, at: datetime) -> Opened:
-    numbers = _epoch_numbers(actor, request, at)
+def _open(actor: Actor, request: JobRequest, before: SizeAccess, at: datetime) -> Opened:
+    """Decide after the epochs are read; where something else carries it by then, read and decide once more."""
+    numbers = numbers_of(_epoch_keys(before))
     access = size_for(actor, request.size, ACTION_OF[request.function], at=at)
+    if not numbers.keys() >= set(_epoch_keys(access)):
+        return _open(actor, request, access, at)
     return Opened(access, numbers, quota_holder(actor, access.grant), limits_of(access.grant, access.restrictions))
 
 
@@ -258,11 +272,6 @@ def _order(job: Job, request: JobRequest, access: SizeAccess, numbers: dict[str,
         pooling=request.pooling,
     )
     return Permitted(job, order, permit.sign(keys_for("permit")))
-
-
-def _epoch_numbers(actor: Actor, request: JobRequest, at: datetime) -> dict[str, int]:
-    access = size_for(actor, request.size, ACTION_OF[request.function], at=at)
-    return numbers_of(_epoch_keys(access))
 
 
 def _epoch_keys(access: SizeAccess) -> list[str]:

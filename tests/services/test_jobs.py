@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
@@ -38,13 +38,17 @@ from inference.contract import (
     reader_key,
     worker_key,
 )
+from release_portal.access.lookups import size_for
 from release_portal.access.models import Grant, GrantFunction, UsageDay
 from release_portal.audit.models import AuditEvent
 from release_portal.audit.services import verify_chain
 from release_portal.core.actors import system_actor
 from release_portal.core.errors import InvalidInput, NotAllowed, NotFound, TooMuch, Unavailable
-from release_portal.generation.services import generate, generate_again
+from release_portal.epochs.services import grant_key, numbers_of, start_epoch
+from release_portal.generation import services as generation_services
+from release_portal.generation.services import generate, generate_again, generate_each
 from release_portal.jobs import handlers, relay, settle, workers
+from release_portal.jobs import services as job_services
 from release_portal.jobs.lookups import job_for, jobs_for
 from release_portal.jobs.models import Job
 from release_portal.jobs.quotas import usage_of
@@ -118,6 +122,75 @@ def test_a_permit_ends_with_the_grant_where_that_is_sooner(
     submit(world, committed)
     (permit,) = fakes.permits(service)
     assert permit.expires_at == (at + timedelta(seconds=60)).timestamp()
+
+
+def second_grant(world: World) -> Grant:
+    """Another grant of cleo's, which opens the same."""
+    grant = Grant.objects.get(pk=world.grants["cleo"].pk)
+    sizes, functions = list(grant.sizes.all()), [one.name for one in grant.functions.all()]
+    grant.pk, grant._state.adding = "g-second", True
+    grant.save()
+    grant.sizes.set(sizes)
+    GrantFunction.objects.bulk_create(GrantFunction(grant=grant, name=name) for name in functions)
+    start_epoch(grant_key(grant.pk))
+    return grant
+
+
+def test_a_grant_that_ends_while_its_epoch_is_read_gives_no_permit_and_another_one_does(
+    world: World, service: redis.Redis, committed: Committed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen to fail (no number for the other grant) when the epochs are read only once."""
+    second_grant(world)
+    read: list[list[str]] = []
+
+    def numbers(keys: Iterable[str]) -> dict[str, int]:
+        found = numbers_of(wanted := list(keys))
+        if not read:
+            (used,) = [key.removeprefix("grant:") for key in wanted if key.startswith("grant:")]
+            Grant.objects.filter(pk=used).update(state="expired")
+        read.append(wanted)
+        return found
+
+    monkeypatch.setattr(job_services, "numbers_of", numbers)
+    job = submit(world, committed)
+    first, second = ({key for key in keys if key.startswith("grant:")} for keys in read)
+    assert first != second
+    (permit,) = fakes.permits(service)
+    assert {grant_key(str(job.grant_id))} == second == {key for key in permit.epochs if key.startswith("grant:")}
+
+
+def test_a_grant_that_ends_after_the_first_look_gives_no_permit(
+    world: World, service: redis.Redis, committed: Committed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is known from a moment ago counts for nothing."""
+
+    def numbers(keys: Iterable[str]) -> dict[str, int]:
+        Grant.objects.filter(pk=world.grants["cleo"].pk).update(state="expired")
+        return numbers_of(keys)
+
+    monkeypatch.setattr(job_services, "numbers_of", numbers)
+    with pytest.raises(NotAllowed), committed():
+        generate_each(world.actors["cleo"], SERVED, [PROMPT], {"max_tokens": 8}, at=world.at)
+    assert not Job.objects.exists()
+    assert fakes.queued_messages(service) == []
+
+
+@pytest.mark.parametrize("prompts", [1, 3])
+def test_a_size_is_looked_at_twice_however_many_prompts_come(
+    world: World, service: redis.Redis, committed: Committed, monkeypatch: pytest.MonkeyPatch, prompts: int
+) -> None:
+    """Once for what the request says, once with the permit."""
+    looks: list[str] = []
+
+    def look(actor: Any, slug: str, action: Any, *, at: datetime) -> Any:
+        looks.append(slug)
+        return size_for(actor, slug, action, at=at)
+
+    monkeypatch.setattr(job_services, "size_for", look)
+    monkeypatch.setattr(generation_services, "size_for", look)
+    with committed():
+        generate_each(world.actors["cleo"], SERVED, [PROMPT] * prompts, {"max_tokens": 8}, at=world.at)
+    assert looks == [SERVED] * 2
 
 
 @pytest.mark.parametrize(
