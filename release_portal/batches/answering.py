@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from release_portal.batches.endpoints import Answer
 from release_portal.batches.models import BatchLine
 from release_portal.batches.rules import CANCELLED, CANCELLING, DONE, REFUSED
 from release_portal.core.keys import seal
+from release_portal.core.one_line import one_line
 
 FIELDS = ["state", "sealed_request", "sealed_answer", "answer_size"]
 SUCCESS = 200
@@ -41,6 +41,6 @@ def code_of_stop(batch_state: str, *, is_over: bool) -> str:
 
 def _end(line: BatchLine, state: str, response: dict[str, Any] | None, error: dict[str, str] | None) -> None:
     told = {"id": line.public_id, "custom_id": line.request.get("custom_id", ""), "response": response, "error": error}
-    text = json.dumps(told, ensure_ascii=False)
+    text = one_line(told)
     line.state, line.sealed_request = state, b""
     line.sealed_answer, line.answer_size = seal(text), len(text.encode()) + 1

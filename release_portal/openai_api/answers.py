@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 from typing import Any
@@ -12,6 +11,7 @@ from asgiref.sync import sync_to_async
 from inference.contract import FinishReason
 from release_portal.core.clock import now
 from release_portal.core.errors import PortalError, TooMuch, Unavailable
+from release_portal.core.one_line import one_line
 from release_portal.jobs.models import Job
 from release_portal.jobs.relay import Event
 from release_portal.jobs.settle import collect_pieces
@@ -102,7 +102,7 @@ class Answer:
 
 
 def _line(data: dict[str, Any]) -> bytes:
-    return f"data: {json.dumps(data, ensure_ascii=False)}\n\n".encode()
+    return f"data: {one_line(data)}\n\n".encode()
 
 
 async def failure_of(event: Event) -> PortalError:

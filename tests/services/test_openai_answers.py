@@ -179,6 +179,18 @@ def test_a_size_without_a_chat_template_says_which_address_to_use(
     assert "Use /v1/completions." in answer.json()["error"]["message"]
 
 
+@pytest.mark.parametrize("end", ["\u0085", "\u2028", "\u2029", "\u000b", "\u001c", "\r", "\n"])
+def test_an_event_is_one_line_by_whichever_rule_its_reader_splits(
+    world: World, service: redis.Redis, secret: str, script: Script, end: str
+) -> None:
+    """Many clients split where Unicode ends a line; chaos under load found one that read half an event."""
+    script += [saying(service, f"a{end}é", "c")]
+    lines = ask(secret, stream=True).read.decode().splitlines()
+    assert all(line == "" or line.startswith("data: ") for line in lines)
+    told = [json.loads(line[6:]) for line in lines if line.startswith("data: {")]
+    assert "".join(choice["text"] for event in told for choice in event["choices"]) == f"a{end}éc"
+
+
 def test_every_chunk_says_that_its_usage_comes_last(
     world: World, service: redis.Redis, secret: str, script: Script
 ) -> None:
