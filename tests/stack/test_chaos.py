@@ -133,6 +133,8 @@ def test_every_request_ends_once_whatever_is_killed(portal: Portal, cleo_token: 
             victim = VICTIMS[number % len(VICTIMS)]
             wait_for(lambda v=victim, o=old: portal.pid(v) != o, f"a new {victim}", 60)
             portal.wait_ready(120)
+        began = len(load.seen)
+        wait_for(lambda: len(load.seen) > began + CLIENTS, "requests after the last kill", 120)
     finally:
         load.stop()
     after = wait_for(
