@@ -9,16 +9,12 @@ from __future__ import annotations
 
 import os
 import random
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
-from transformers import AutoModelForCausalLM
 
-from inference.backends.sampling import Draw, choose
 from inference.backends.slots import SlotBackend
 from inference.contract import Function, Order, SamplingSettings
 from inference.engine.backend import Sampled
@@ -26,6 +22,7 @@ from inference.engine.request import Request, State
 from inference.engine.scheduler import Scheduler
 from tests.inference.conftest import KINDS
 from tests.inference.fakes import make_permit
+from tests.inference.reference import CLOSE, Asked, chosen_by_reference, reference
 from tests.inference.test_seed_promise import SUBJECTS, VERBS
 from tests.real_model import real_model_folder
 
@@ -34,10 +31,7 @@ NEW_TOKENS = 40
 GREEDY = 200 if IS_CI else 8
 SEEDED = {"real": 10 if IS_CI else 4}  # test_seed_promise asks 50; the rest: as many as greedy ones
 GENERATED = 3  # prompts that `generate` itself answers too
-# Logits of different batch shapes differ by about 2.5e-5: where the two best lie closer than this, the second may win.
-CLOSE, MOST_DIFFERENT = 1e-3, 2
-
-Asked = tuple[Request, list[int]]  # and what it said
+MOST_DIFFERENT = 2
 
 
 @pytest.fixture(params=[*KINDS, "real"])
@@ -48,14 +42,6 @@ def kind(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def folder(kind: str, tiny_models: dict[str, Path]) -> Path:
     return real_model_folder() if kind == "real" else tiny_models[kind]
-
-
-@cache
-def reference(folder: Path) -> Any:
-    """The model as transformers loads it, without an end-of-text token."""
-    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
-    model.generation_config.eos_token_id = None
-    return model
 
 
 def prompt_of(source: random.Random) -> str:
@@ -83,20 +69,6 @@ def answers(backend: SlotBackend, requests: list[Request], source: random.Random
                 scheduler.retire(result.sequence)
                 backend.release(result.sequence)
     return [(request, request.samples[0].output) for request in requests]
-
-
-@torch.inference_mode()
-def chosen_by_reference(model: Any, asked: Asked) -> tuple[list[int | None], list[float]]:
-    """What the reference chooses after the prompt and after each part of the answer, and how close the second was."""
-    request, said = asked
-    ids = torch.tensor([[*request.prompt_ids, *said]])
-    logits: Tensor = model(ids).logits[0, len(request.prompt_ids) - 1 : -1]
-    if request.order.settings.temperature == 0:
-        best = logits.topk(2)
-        return best.indices[:, 0].tolist(), (best.values[:, 0] - best.values[:, 1]).tolist()
-    draws = [Draw(request.order.settings, 0, position) for position in range(len(said))]
-    choices = choose(logits, draws)
-    return [choice.token for choice in choices], [choice.gap for choice in choices]
 
 
 def count_differing(model: Any, all_asked: list[Asked]) -> int:
