@@ -24,7 +24,7 @@ def redis_client() -> redis.Redis:
 
 
 def async_redis() -> redis.asyncio.Redis:
-    """Return a client for one streaming response; the caller closes it."""
+    """Return a client for the running event loop; the caller closes it."""
     return redis.asyncio.Redis.from_url(
         settings.REDIS_URL,
         decode_responses=True,

@@ -12,11 +12,10 @@ from typing import Any
 import redis
 from asgiref.sync import sync_to_async
 
-from inference.contract import READER_SECONDS, FinishReason, StreamKind, reader_key, stream_key
-from release_portal.core.redis_client import async_redis
-from release_portal.jobs.entries import Entry, streams_of
+from inference.contract import READER_SECONDS, FinishReason, StreamKind, reader_key
 from release_portal.jobs.models import Job
 from release_portal.jobs.states import MESSAGES
+from release_portal.jobs.tail import Reader, Tail, tail_of_loop
 
 BLOCK_MS = 1_000
 KEEP_ALIVE_SECONDS = 10.0
@@ -61,32 +60,34 @@ async def relay_all(job_ids: Sequence[str]) -> AsyncGenerator[tuple[int, Event],
 
 
 async def _relayed(places: dict[str, str], *, keeps_alive: bool = False) -> AsyncGenerator[tuple[str, Event], None]:
-    """Read requests from their places by one connection; a request leaves `places` with its end."""
-    client = async_redis()
+    """Read requests from their places; a request leaves `places` with its end."""
+    tail = tail_of_loop()
     try:
-        async with aclosing(_events(client, places, keeps_alive)) as events:
-            async for job_id, event in events:
-                if event.kind == StreamKind.END:
-                    del places[job_id]
-                yield job_id, event
+        with tail.reading(places) as reader:
+            async with aclosing(_events(tail, reader, places, keeps_alive)) as events:
+                async for job_id, event in events:
+                    if event.kind == StreamKind.END:
+                        del places[job_id]
+                        reader.forget(job_id)
+                    yield job_id, event
     except (redis.RedisError, OSError):
         for job_id in places:
             yield job_id, _end(FinishReason.BROKER_LOST)
-    finally:
-        await client.aclose()
 
 
-async def _events(client: Any, places: dict[str, str], keeps_alive: bool) -> AsyncGenerator[tuple[str, Event], None]:
+async def _events(
+    tail: Tail, reader: Reader, places: dict[str, str], keeps_alive: bool
+) -> AsyncGenerator[tuple[str, Event], None]:
     last_event = last_row = time.monotonic()
     last_reader = 0.0
     while places:
         if keeps_alive and time.monotonic() - last_reader > READER_EVERY_SECONDS:
             last_reader = time.monotonic()
             for job_id in places:
-                await client.set(reader_key(job_id), "reading", ex=READER_SECONDS, xx=True)
-        found = await _next_entries(client, places)
+                await tail.client.set(reader_key(job_id), "reading", ex=READER_SECONDS, xx=True)
+        found = [one for one in await tail.take(reader, BLOCK_MS / 1_000) if one[0] in places]
         for job_id, (entry_id, fields) in found:
-            last_event, places[job_id] = time.monotonic(), entry_id
+            last_event = time.monotonic()
             yield job_id, _event(entry_id, fields)
         if found:
             continue
@@ -98,13 +99,6 @@ async def _events(client: Any, places: dict[str, str], keeps_alive: bool) -> Asy
             last_event = time.monotonic()
             for job_id in tuple(places)[:1]:
                 yield job_id, Event("wait", "", None)
-
-
-async def _next_entries(client: Any, places: dict[str, str]) -> list[tuple[str, Entry]]:
-    """Wait for entries of any of the requests."""
-    after = {stream_key(job_id): place for job_id, place in places.items()}
-    read = streams_of(await client.xread(after, block=BLOCK_MS, count=200))
-    return [(job_id, entry) for job_id in places for entry in read.get(stream_key(job_id), ())]
 
 
 def _event(entry_id: str, fields: dict[str, str]) -> Event:
