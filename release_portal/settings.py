@@ -78,7 +78,7 @@ MIDDLEWARE = [
     "release_portal.pages.middleware.RequestContext",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "release_portal.pages.static_files.StaticFiles",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -109,7 +109,9 @@ TEMPLATES = [
 ]
 
 DATABASE_URL = env.text("DATABASE_URL") or f"sqlite:///{PORTAL_HOME / 'portal.sqlite3'}"
-DATABASES = {"default": dj_database_url.parse(DATABASE_URL)}
+# A connection is kept by its thread; the web process has so many threads that ask the database (core/lanes.py).
+DATABASES = {"default": dj_database_url.parse(DATABASE_URL, conn_max_age=300, conn_health_checks=True)}
+WEB_LANES = env.integer("WEB_LANES", 16, least=1)
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # Measured: read-then-write transactions fail between processes unless they start IMMEDIATE.
     DATABASES["default"]["OPTIONS"] = {

@@ -7,8 +7,6 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
-from asgiref.sync import sync_to_async
-
 from inference.contract import FinishReason
 from release_portal.core.errors import Unavailable
 from release_portal.jobs.models import Job
@@ -39,10 +37,10 @@ class Work:
                     yield number, event
         finally:
             if self._open:
-                await asyncio.shield(_stop(tuple(self._open)))
+                # Not in the request's own thread: it goes on when the request does not.
+                await asyncio.shield(asyncio.to_thread(_stop, tuple(self._open)))
 
 
-@sync_to_async
 def _stop(job_ids: Sequence[str]) -> None:
     try:
         for job_id in job_ids:
