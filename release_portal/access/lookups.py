@@ -54,17 +54,22 @@ class SizeAccess:
     grant_ends_at: datetime | None = None  # for this actor: a seat may end before the grant
 
     @property
+    def longest_output(self) -> int | None:
+        """How many tokens an output may have while features are restricted (R2); None: no restriction says."""
+        return min((one.max_tokens for one in self.restrictions if one.max_tokens), default=None)
+
+    @property
     def bounds(self) -> dict[str, Span]:
         """How far the sampler's settings may go here, by the grant and by restrictions in force."""
-        lengths = [one.max_tokens for one in self.restrictions if one.max_tokens]
-        restricted = {"max_tokens": Span(most=min(lengths))} if lengths else {}
+        longest = self.longest_output
+        restricted = {"max_tokens": Span(most=longest)} if longest else {}
         return narrowest_bounds(self.grant.bounds() if self.grant else {}, restricted)
 
 
 def size_for(actor: Actor, slug: str, action: Action, *, at: datetime) -> SizeAccess:
     """Return the size for this action, or raise what the decision says."""
     # A hidden size is not even fetched, so that it costs as many queries as one that does not exist.
-    size = _sizes().filter(_open_to(actor, Action.VIEW, at), slug=slug).first()
+    size = _one_size().filter(_open_to(actor, Action.VIEW, at), slug=slug).first()
     if size is None:
         raise NotFound("There is nothing here.", change="Check the address, or look in the catalogue.")
     facts, carriers = _facts(actor, size, at)
@@ -171,7 +176,12 @@ def proposals_for(actor: Actor, *, at: datetime) -> QuerySet[Proposal]:
 
 
 def _sizes() -> QuerySet[ModelSize]:
-    return ModelSize.objects.select_related("family", "standing").prefetch_related("revisions", "aliases", "artefacts")
+    return _one_size().prefetch_related("aliases", "artefacts")
+
+
+def _one_size() -> QuerySet[ModelSize]:
+    """With what decisions need; of one size alone, pages read the rest when they show it."""
+    return ModelSize.objects.select_related("family", "standing").prefetch_related("revisions")
 
 
 def _facts(actor: Actor, size: ModelSize, at: datetime) -> tuple[Facts, list[Carrier]]:

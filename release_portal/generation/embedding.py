@@ -9,12 +9,12 @@ from datetime import datetime
 from django.conf import settings
 
 from inference.contract import Function, Pooling
-from release_portal.access.lookups import size_for
 from release_portal.access.policy import Action
 from release_portal.core.actors import Actor
 from release_portal.core.errors import InvalidInput
 from release_portal.generation.limits import read_prompt
 from release_portal.jobs.models import Job
+from release_portal.jobs.opening import open_size
 from release_portal.jobs.prompts import text_of
 from release_portal.jobs.services import JobRequest, submit_jobs
 from release_portal.registry.models import ModelSize, Revision
@@ -43,14 +43,15 @@ def embed_each(
     Raises:
         PortalError: as for any job; InvalidInput at `dimensions` for a width that is not the size's own.
     """
-    found = size_for(actor, size, Action.GENERATE, at=at).size
+    known = open_size(actor, size, Action.GENERATE, at=at)
+    found = known.access.size
     revision = found.current_revision
     assert revision is not None  # the policy refuses sizes without weights
     if width is not None:
         _require_width(found, revision, width)
     prompts = [one if isinstance(one, str) else text_of(found, revision, one) for one in texts]
     request = JobRequest(size, Function.EMBED, "", interface="api", purpose=purpose, pooling=pooling, end_user=end_user)
-    return submit_jobs(actor, [replace(request, prompt=read_prompt(prompt)) for prompt in prompts], at=at)
+    return submit_jobs(actor, [replace(request, prompt=read_prompt(text)) for text in prompts], at=at, known=known)
 
 
 def _require_width(size: ModelSize, revision: Revision, width: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -16,10 +16,10 @@ from release_portal.core.errors import PortalError
 from release_portal.generation.limits import RANGES, read_prompt, read_settings
 from release_portal.jobs.lookups import generation_for, generations_for
 from release_portal.jobs.models import Job, Receipt
+from release_portal.jobs.opening import Opened, open_size
 from release_portal.jobs.prompts import end_of_text, text_of
 from release_portal.jobs.services import JobRequest, check_request, submit_job, submit_jobs
 from release_portal.registry.models import ModelSize
-from release_portal.releases.lookups import longest_output
 
 
 def fresh_seed() -> int:
@@ -45,9 +45,9 @@ def generate(
         usual_tokens: length of an output where the values give none.
     """
     known = _known(actor, size, at)
-    request = _request(actor, size, values, known, at=at, interface=interface, usual_tokens=usual_tokens)
+    request = _request(size, values, known, interface=interface, usual_tokens=usual_tokens)
     prompt = read_prompt(values.get("prompt", ""))
-    return submit_job(actor, replace(request, prompt=prompt, submit_key=submit_key or None), at=at)
+    return submit_job(actor, replace(request, prompt=prompt, submit_key=submit_key or None), at=at, known=known)
 
 
 def generate_each(
@@ -68,37 +68,39 @@ def generate_each(
         priority: whether somebody waits for the answer.
     """
     known = _known(actor, size, at)
-    asked = _request(actor, size, values, known, at=at, interface="api", usual_tokens=usual_tokens)
+    asked = _request(size, values, known, interface="api", usual_tokens=usual_tokens)
     request = replace(asked, priority=priority)
-    texts = [one if isinstance(one, str) else _text_of(actor, size, one, at) for one in prompts]
+    # Whoever may not use the size is refused here, and learns nothing of its vocabulary.
+    known = known or open_size(actor, size, Action.GENERATE, at=at)
+    texts = [one if isinstance(one, str) else _text_in(known.access.size, one) for one in prompts]
     return submit_jobs(actor, [replace(request, prompt=read_prompt(text)) for text in texts], at=at, known=known)
 
 
-@dataclass(frozen=True)
-class Terms:
-    """How a size is open to an actor now, read once for many requests that are only looked at."""
+def terms_of(actor: Actor, size: str, *, at: datetime) -> SizeAccess:
+    """Return how an actor may generate with a size now, for many requests that are only looked at.
 
-    access: SizeAccess
-    longest: int | None
-
-
-def terms_of(actor: Actor, size: str, *, at: datetime) -> Terms:
-    """Return the terms under which an actor generates with a size now; raise what the policy says."""
-    return Terms(size_for(actor, size, Action.GENERATE, at=at), longest_output(size))
+    Raises:
+        PortalError: what the policy says.
+    """
+    return size_for(actor, size, Action.GENERATE, at=at)
 
 
 def check_generation(
-    terms: Terms, prompt: str | tuple[int, ...] | None, values: Mapping[str, Any], *, usual_tokens: int | None = None
+    access: SizeAccess,
+    prompt: str | tuple[int, ...] | None,
+    values: Mapping[str, Any],
+    *,
+    usual_tokens: int | None = None,
 ) -> None:
     """Raise what would refuse a generation whenever it came; submit nothing, and ask for no quota.
 
     Args:
+        access: the terms, from `terms_of`.
         prompt: a text, or the ids of its tokens.
         values: as for `generate`, without a prompt.
     """
-    access = terms.access
     bounds = access.grant.bounds() if access.grant else {}
-    settings = read_settings(values, fresh_seed, terms.longest, bounds=bounds, usual_tokens=usual_tokens)
+    settings = read_settings(values, fresh_seed, access.longest_output, bounds=bounds, usual_tokens=usual_tokens)
     request = JobRequest(
         size=access.size.slug,
         function=Function.GENERATE,
@@ -143,7 +145,7 @@ def _numbered(actor: Actor, number: int, size: str, values: Mapping[str, Any], a
     prompt = read_prompt(values.get("prompt", ""))
     try:
         known = _known(actor, size, at)
-        request = _request(actor, size, values, known, at=at, interface="web", usual_tokens=None)
+        request = _request(size, values, known, interface="web", usual_tokens=None)
         return replace(request, prompt=prompt)
     except PortalError as error:
         error.field = f"{number}.{error.field}"
@@ -151,32 +153,26 @@ def _numbered(actor: Actor, number: int, size: str, values: Mapping[str, Any], a
 
 
 def _request(
-    actor: Actor,
     size: str,
     values: Mapping[str, Any],
-    known: SizeAccess | None,
+    known: Opened | None,
     *,
-    at: datetime,
     interface: str,
     usual_tokens: int | None,
 ) -> JobRequest:
     """Return the request that the values describe, its prompt left open."""
-    bounds = known.grant.bounds() if known and known.grant else {}
+    grant = known.access.grant if known else None
+    bounds, longest = grant.bounds() if grant else {}, known.access.longest_output if known else None
     return JobRequest(
         size=size,
         function=Function.GENERATE,
         prompt="",
-        settings=read_settings(values, fresh_seed, _longest(actor, size, at), bounds=bounds, usual_tokens=usual_tokens),
+        settings=read_settings(values, fresh_seed, longest, bounds=bounds, usual_tokens=usual_tokens),
         interface=interface,
         needs_reader=interface == "web",
         purpose=str(values.get("purpose") or ""),
         end_user=str(values.get("end_user") or ""),
     )
-
-
-def _text_of(actor: Actor, size: str, ids: tuple[int, ...] | None, at: datetime) -> str:
-    """Return the text whose tokens these are; who may not use the size learns nothing of its vocabulary."""
-    return _text_in(size_for(actor, size, Action.GENERATE, at=at).size, ids)
 
 
 def _text_in(size: ModelSize, ids: tuple[int, ...] | None) -> str:
@@ -186,20 +182,12 @@ def _text_in(size: ModelSize, ids: tuple[int, ...] | None) -> str:
     return text_of(size, size.current_revision, ids)
 
 
-def _known(actor: Actor, size: str, at: datetime) -> SizeAccess | None:
-    """Return how the size is open, for the bounds of what nobody asks for; the submission decides and refuses."""
+def _known(actor: Actor, size: str, at: datetime) -> Opened | None:
+    """Return how the size is open, for the bounds of what nobody asks for; the submission refuses."""
     try:
-        return size_for(actor, size, Action.GENERATE, at=at)
+        return open_size(actor, size, Action.GENERATE, at=at)
     except PortalError:
         return None
-
-
-def _longest(actor: Actor, size: str, at: datetime) -> int | None:
-    """Return the longest output while the size's features are restricted; who may not use it learns nothing of it."""
-    longest = longest_output(size)
-    if longest is not None:
-        size_for(actor, size, Action.GENERATE, at=at)
-    return longest
 
 
 def generate_again(actor: Actor, job_id: str, *, at: datetime, submit_key: str | None = None) -> Job:

@@ -31,23 +31,22 @@ from inference.contract import (
     queue_of,
     reader_key,
 )
-from release_portal.access.lookups import SizeAccess, size_for
+from release_portal.access.lookups import SizeAccess
 from release_portal.access.models import Grant
 from release_portal.access.policy import POLICY_MARK, POLICY_VERSION, Action
 from release_portal.access.purposes import purpose_of_job
-from release_portal.access.quota import Limits
 from release_portal.access.sampler_rules import WIDEST, outside
 from release_portal.celery import app
 from release_portal.core.actors import Actor
 from release_portal.core.errors import InvalidInput, PortalError, Unavailable
 from release_portal.core.keys import keys_for
 from release_portal.core.redis_client import redis_client
-from release_portal.epochs.services import grant_key, numbers_of, seat_key, size_key
 from release_portal.jobs.end_users import end_user_mark
 from release_portal.jobs.lookups import job_for
 from release_portal.jobs.models import Job, new_job_id
+from release_portal.jobs.opening import Opened, open_size
 from release_portal.jobs.prompts import require_tokens, tokens_in
-from release_portal.jobs.quotas import is_reserved, limits_of, quota_holder, reserved
+from release_portal.jobs.quotas import is_reserved, reserved
 from release_portal.jobs.reservations import Claim
 from release_portal.jobs.workers import require_service
 from release_portal.registry.models import ModelSize
@@ -98,8 +97,11 @@ class JobRequest:
         return self.settings.max_tokens if self.function is Function.GENERATE else 0
 
 
-def submit_job(actor: Actor, request: JobRequest, *, at: datetime) -> Job:
+def submit_job(actor: Actor, request: JobRequest, *, at: datetime, known: Opened | None = None) -> Job:
     """Check, permit and queue a request; the same submit_key again returns the job it made before.
+
+    Args:
+        known: as for `submit_jobs`.
 
     Raises:
         PortalError: what the policy, the quota or the prompt's limits say; Unavailable when no worker can take it.
@@ -107,7 +109,7 @@ def submit_job(actor: Actor, request: JobRequest, *, at: datetime) -> Job:
     if earlier := _same_submission(actor, request):
         return earlier
     try:
-        return submit_jobs(actor, [request], at=at)[0]
+        return submit_jobs(actor, [request], at=at, known=known)[0]
     except IntegrityError:
         if earlier := _same_submission(actor, request):  # the second click won the race
             return earlier
@@ -115,25 +117,26 @@ def submit_job(actor: Actor, request: JobRequest, *, at: datetime) -> Job:
 
 
 def submit_jobs(
-    actor: Actor, requests: Sequence[JobRequest], *, at: datetime, known: SizeAccess | None = None
+    actor: Actor, requests: Sequence[JobRequest], *, at: datetime, known: Opened | None = None
 ) -> list[Job]:
     """Check, permit and queue several requests, in their order; all of them, or none.
 
     Each becomes a job with its own permit and its own part of the quota.
 
     Args:
-        known: how the size of these requests was open a moment ago; what counts is asked again with the permit.
+        known: how the size of these requests is open, for the same function, where that was asked for this call.
 
     Raises:
         PortalError: as for `submit_job`, of the first that cannot be taken.
     """
-    before = {known.size.slug: known} if known else {}
+    opened = {known.access.size.slug: known} if known else {}
     for one in requests:
-        if one.size not in before:
-            before[one.size] = size_for(actor, one.size, ACTION_OF[one.function], at=at)
-    counts = [_count(before[one.size].size, one) for one in requests]
-    require_service(*{_digest_of(access.size) for access in before.values()}, at=at)
-    return _permit_and_queue(actor, requests, before, counts, at)
+        if one.size not in opened:
+            opened[one.size] = open_size(actor, one.size, ACTION_OF[one.function], at=at)
+    counts = [_count(opened[one.size].access.size, one) for one in requests]
+    require_service(*{_digest_of(one.access.size) for one in opened.values()}, at=at)
+    _check_together([opened[one.size] for one in requests])
+    return _permit_and_queue(actor, requests, opened, counts, at)
 
 
 def check_request(access: SizeAccess, request: JobRequest) -> None:
@@ -175,11 +178,8 @@ def _same_submission(actor: Actor, request: JobRequest) -> Job | None:
 
 @transaction.atomic
 def _permit_and_queue(
-    actor: Actor, requests: Sequence[JobRequest], before: Mapping[str, SizeAccess], counts: Sequence[int], at: datetime
+    actor: Actor, requests: Sequence[JobRequest], opened: Mapping[str, Opened], counts: Sequence[int], at: datetime
 ) -> list[Job]:
-    asked = {one.size: one for one in requests}
-    opened = {slug: _open(actor, one, before[slug], at) for slug, one in asked.items()}
-    _check_together([opened[one.size] for one in requests])
     with ExitStack() as held:  # until all fit, so that the last one's refusal frees the first one's tokens
         permitted = []
         for number, (request, prompt_tokens) in enumerate(zip(requests, counts, strict=True)):
@@ -190,29 +190,6 @@ def _permit_and_queue(
                 raise
         transaction.on_commit(lambda: _queue(permitted))
     return [one.job for one in permitted]
-
-
-@dataclass(frozen=True)
-class Opened:
-    """A size as it is open to an actor: by what, under which epochs, and on whose quota.
-
-    Args:
-        numbers: the epochs, read before the decision: what is taken back in between leaves an old number in the permit.
-    """
-
-    access: SizeAccess
-    numbers: dict[str, int]
-    holder: str
-    limits: Limits
-
-
-def _open(actor: Actor, request: JobRequest, before: SizeAccess, at: datetime) -> Opened:
-    """Decide after the epochs are read; where something else carries it by then, read and decide once more."""
-    numbers = numbers_of(_epoch_keys(before))
-    access = size_for(actor, request.size, ACTION_OF[request.function], at=at)
-    if not numbers.keys() >= set(_epoch_keys(access)):
-        return _open(actor, request, access, at)
-    return Opened(access, numbers, quota_holder(actor, access.grant), limits_of(access.grant, access.restrictions))
 
 
 def _check_together(opened: Sequence[Opened]) -> None:
@@ -248,17 +225,17 @@ def _permit(
     claim = Claim(opened.holder, new_job_id(), asked)
     held.enter_context(reserved(claim, opened.limits, at=at))
     job = _write_job(actor, request, access, claim, prompt_tokens, at)
-    return _order(job, request, access, opened.numbers)
+    return _order(job, request, opened)
 
 
-def _order(job: Job, request: JobRequest, access: SizeAccess, numbers: dict[str, int]) -> Permitted:
+def _order(job: Job, request: JobRequest, opened: Opened) -> Permitted:
     permit = Permit(
         job_id=job.pk,
-        size_id=access.size.slug,
+        size_id=opened.access.size.slug,
         weights_digest=job.weights_digest,
         function=request.function.value,
         expires_at=job.permit_ends_at.timestamp(),
-        epochs={key: numbers[key] for key in _epoch_keys(access)} | {POLICY_KEY: POLICY_MARK},
+        epochs=opened.epochs | {POLICY_KEY: POLICY_MARK},
     )
     order = Order(
         request.function,
@@ -272,12 +249,6 @@ def _order(job: Job, request: JobRequest, access: SizeAccess, numbers: dict[str,
         pooling=request.pooling,
     )
     return Permitted(job, order, permit.sign(keys_for("permit")))
-
-
-def _epoch_keys(access: SizeAccess) -> list[str]:
-    """What the permit rests on: the size, the grant, and the seat of whoever uses somebody else's."""
-    grant = [grant_key(access.grant.pk)] if access.grant else []
-    return [size_key(access.size.slug), *grant, *([seat_key(access.seat.pk)] if access.seat else [])]
 
 
 def _write_job(

@@ -8,10 +8,11 @@ from datetime import datetime
 from typing import Any
 
 from inference.contract import Priority
+from release_portal.access.lookups import SizeAccess
 from release_portal.batches.endpoints import Answer, Body, Endpoint
 from release_portal.core.actors import Actor
 from release_portal.core.errors import InvalidInput, NotFound, PortalError
-from release_portal.generation.services import Terms, check_generation, generate_each, terms_of
+from release_portal.generation.services import check_generation, generate_each, terms_of
 from release_portal.jobs.models import Job
 from release_portal.openai_api.answers import failure
 from release_portal.openai_api.errors import body_of, no_model, status_of
@@ -39,7 +40,7 @@ class Checker:
 
     def __init__(self, actor: Actor, at: datetime) -> None:
         self._actor, self._at = actor, at
-        self._terms: dict[str, Terms | PortalError] = {}
+        self._terms: dict[str, SizeAccess | PortalError] = {}
 
     def __call__(self, body: Body) -> None:
         """Raise what would refuse this body whenever it came, at a field of the line."""
@@ -54,7 +55,7 @@ class Checker:
         with _client_names(call):
             check_generation(terms, call.prompts[0], call.values, usual_tokens=call.usual_tokens)
 
-    def _terms_of(self, model: str) -> Terms:
+    def _terms_of(self, model: str) -> SizeAccess:
         if model not in self._terms:
             self._terms[model] = _terms_or_refusal(self._actor, model, self._at)
         terms = self._terms[model]
@@ -63,7 +64,7 @@ class Checker:
         return terms
 
 
-def _terms_or_refusal(actor: Actor, model: str, at: datetime) -> Terms | PortalError:
+def _terms_or_refusal(actor: Actor, model: str, at: datetime) -> SizeAccess | PortalError:
     try:
         return terms_of(actor, model, at=at)
     except NotFound:

@@ -7,7 +7,7 @@ from django.db.models import Prefetch, QuerySet
 from release_portal.core.actors import Actor
 from release_portal.core.decisions import Decision
 from release_portal.registry.models import ModelSize
-from release_portal.releases.hold_rules import FEATURES, Restriction
+from release_portal.releases.hold_rules import Restriction
 from release_portal.releases.ladder import Stage, stage_of
 from release_portal.releases.models import Hold, Narrowing
 from release_portal.releases.narrowing_rules import roll_backs_of
@@ -41,9 +41,3 @@ def with_holds(sizes: QuerySet[ModelSize]) -> QuerySet[ModelSize]:
 def restrictions_on(size: ModelSize) -> tuple[Restriction, ...]:
     """Return what the holds in force take away from the use of a size."""
     return tuple(hold.restriction for hold in Hold.objects.restrictions().filter(size=size))
-
-
-def longest_output(slug: str) -> int | None:
-    """Return how many tokens an output of a size may have while its features are restricted, or None."""
-    limits = Hold.objects.open().filter(size__slug=slug, level=FEATURES).values_list("max_tokens", flat=True)
-    return min((limit for limit in limits if limit), default=None)

@@ -16,7 +16,6 @@ from release_portal.core.errors import InvalidInput, NotAllowed, NotFound, NotNo
 from release_portal.epochs.services import numbers_of, size_key
 from release_portal.registry.models import ModelSize
 from release_portal.releases.hold_services import confirm_hold, lapse_holds, raise_hold, release_hold
-from release_portal.releases.lookups import longest_output
 from release_portal.releases.models import Hold, Narrowing, Standing
 from release_portal.releases.narrowings import roll_back
 from release_portal.releases.services import size_subject
@@ -278,8 +277,8 @@ def test_a_shorter_output_leaves_use_open_and_says_how_long_it_may_be(world: Wor
     raised(world, "ben", "R2", max_tokens=8)
     raised(world, "olu", "R2", max_tokens=16)
     assert may_generate(world)
-    assert longest_output(SERVED) == 8
     access = size_for(world.actor("cleo"), SERVED, Action.GENERATE, at=world.at)
+    assert access.longest_output == 8
     assert sorted(one.max_tokens or 0 for one in access.restrictions) == [8, 16]
 
 
