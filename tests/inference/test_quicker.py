@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from torch import nn
@@ -10,7 +12,7 @@ from transformers.activations import NewGELUActivation
 from transformers.pytorch_utils import Conv1D
 
 from inference.backends import pretrained
-from inference.backends.packed import OnePass, Packed, Part
+from inference.backends.packed import OnePass, Packed, Part, can_pack
 from inference.backends.quicker import ATTENTION, quicken
 from inference.backends.slots import SlotBackend
 
@@ -57,7 +59,7 @@ def test_layers_of_gpt2_are_turned_round_in_any_numbers():
     expected = layer(given)
     quicken(model)
     assert Conv1D not in kinds_of_layers(model)
-    assert Packed not in kinds_of_layers(model), "only float32 is laid out"
+    assert (Packed in kinds_of_layers(model)) == can_pack(given), "where the processor computes in bfloat16"
     with torch.inference_mode():
         assert torch.allclose(model.transformer.h[0].mlp.c_fc(given), expected, atol=1e-2)
 
@@ -66,7 +68,8 @@ def test_a_size_in_bfloat16_is_served(tiny_models, monkeypatch):
     monkeypatch.setattr(pretrained, "has_bfloat16", lambda: True)
     backend = SlotBackend(tiny_models["gpt2"], dtype=torch.bfloat16, max_context=64)
     assert backend._model.dtype == torch.bfloat16
-    assert not {Conv1D, Packed} & kinds_of_layers(backend._model)
+    assert Conv1D not in kinds_of_layers(backend._model)
+    assert (Packed in kinds_of_layers(backend._model)) == can_pack(torch.zeros(1, dtype=torch.bfloat16))
     assert backend.memory_bytes < SlotBackend(tiny_models["gpt2"], max_context=64).memory_bytes
 
 
@@ -79,6 +82,22 @@ def test_without_instructions_for_bfloat16_weights_are_rounded_and_numbers_compu
     table = backend._model.get_input_embeddings().weight
     assert torch.equal(table, table.bfloat16().float())
     assert Packed in kinds_of_layers(backend._model)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "device", "is_supported", "expected"),
+    [
+        (torch.float32, "cpu", False, True),
+        (torch.bfloat16, "cpu", True, True),
+        (torch.bfloat16, "cpu", False, False),
+        (torch.float16, "cpu", True, False),
+        (torch.float32, "meta", True, False),
+    ],
+)
+def test_what_is_laid_out_is_what_the_processor_computes_in(monkeypatch, dtype, device, is_supported, expected):
+    ops = SimpleNamespace(_linear_pointwise=None, _is_mkldnn_bf16_supported=lambda: is_supported)
+    monkeypatch.setattr(torch.ops, "mkldnn", ops)
+    assert can_pack(torch.zeros(1, dtype=dtype, device=device)) == expected
 
 
 def test_laid_out_layers_give_a_row_the_same_numbers_in_any_company():
