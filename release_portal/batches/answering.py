@@ -15,7 +15,7 @@ SUCCESS = 200
 NOT_RUN = {
     "batch_cancelled": "This request was not carried out: the batch was cancelled.",
     "batch_expired": "This request was not carried out within the 24 hours of the batch.",
-    "answer_lost": "The answer of this request could not be written; its text stands among your generations.",
+    "answer_lost": "The answer of this request could not be written; the text of a generation stands among yours.",
     "request_cancelled": "This request was stopped by you.",
 }
 

@@ -10,5 +10,6 @@ class BatchesConfig(AppConfig):
         from release_portal.batches.settling import end_line
         from release_portal.jobs.handlers import on_settled
 
-        on_settled(Function.GENERATE.value, end_line)
+        for function in (Function.GENERATE, Function.EMBED):
+            on_settled(function.value, end_line)
         declare()

@@ -33,6 +33,7 @@ class Endpoint:
         answer: the answer of a job that succeeded, from its samples as the settlement knows them.
         failure: the answer of a job that did not.
         refusal: the answer of an error.
+        example: what a body says of a text, beside its model, in an example for people.
     """
 
     url: str
@@ -41,6 +42,7 @@ class Endpoint:
     answer: Callable[[Job, Body, list[dict[str, Any]]], Answer]
     failure: Callable[[Job], Answer]
     refusal: Callable[[PortalError], Answer]
+    example: Callable[[str], dict[str, Any]]
 
 
 _ENDPOINTS: dict[str, Endpoint] = {}
@@ -52,8 +54,8 @@ def register(endpoint: Endpoint) -> None:
 
 
 def endpoints() -> tuple[str, ...]:
-    """Return every address that is offered."""
-    return tuple(sorted(_ENDPOINTS))
+    """Return every address that is offered, in the order in which they were."""
+    return tuple(_ENDPOINTS)
 
 
 def endpoint_of(url: Any) -> Endpoint:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -60,6 +60,18 @@ def raw_lines(content: bytes) -> Iterator[tuple[int, bytes]]:
     for number, line in enumerate(content.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
         if line.strip():
             yield number, line.strip()
+
+
+def named_url(content: bytes, offered: Sequence[str]) -> str:
+    """Return the first address of those offered that the file names; where it names none, the first of them."""
+    for _, raw in raw_lines(content):
+        try:
+            url = _object(raw).get("url")
+        except InvalidInput:
+            continue
+        if url in offered:
+            return str(url)
+    return offered[0]
 
 
 def check_file(content: bytes, *, most_bytes: int, most_lines: int) -> int:

@@ -12,10 +12,10 @@ from django.db import IntegrityError, transaction
 from release_portal.access.lookups import sizes_for
 from release_portal.access.policy import Action
 from release_portal.audit.services import record
-from release_portal.batches.endpoints import Endpoint, endpoint_of
+from release_portal.batches.endpoints import Endpoint, endpoint_of, endpoints
 from release_portal.batches.feeding import KEEPER, advance_batch, move, stop_lines, subject_of
 from release_portal.batches.limits import most_bytes, most_lines
-from release_portal.batches.lines import Line, Problem, Reading, check_file, read_lines
+from release_portal.batches.lines import Line, Problem, Reading, check_file, named_url, read_lines
 from release_portal.batches.lookups import batch_for, file_for
 from release_portal.batches.models import INPUT, Batch, BatchFile, BatchLine
 from release_portal.batches.rules import CANCELLING, LASTS, MOST_FILES, MOST_OPEN
@@ -33,7 +33,7 @@ class Order:
 
     Args:
         file_id: an own file of requests.
-        endpoint: the address of all of them.
+        endpoint: the address of all of them; empty: that which the file names.
         metadata: words of the client's own.
         submit_key: the same key from the same account is the same batch, however often it is sent.
     """
@@ -98,7 +98,8 @@ def create_batch(actor: Actor, order: Order, *, at: datetime) -> Batch:
         NotNow: as many batches of the account are open as may be.
     """
     _require_use(actor, at)
-    endpoint, file = endpoint_of(order.endpoint), file_for(actor, order.file_id)
+    file = file_for(actor, order.file_id)
+    endpoint = endpoint_of(order.endpoint or named_url(file.content, endpoints()))
     if file.purpose != INPUT:
         raise InvalidInput("This file holds results.", field="input_file_id", change="Name a file with purpose batch.")
     if earlier := _same_submission(actor, order):

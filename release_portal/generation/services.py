@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from inference.contract import Function, Priority
-from release_portal.access.lookups import SizeAccess, size_for
+from release_portal.access.lookups import SizeAccess
 from release_portal.access.policy import Action
 from release_portal.core.actors import Actor
 from release_portal.core.errors import PortalError
@@ -76,15 +76,6 @@ def generate_each(
     return submit_jobs(actor, [replace(request, prompt=read_prompt(text)) for text in texts], at=at, known=known)
 
 
-def terms_of(actor: Actor, size: str, *, at: datetime) -> SizeAccess:
-    """Return how an actor may generate with a size now, for many requests that are only looked at.
-
-    Raises:
-        PortalError: what the policy says.
-    """
-    return size_for(actor, size, Action.GENERATE, at=at)
-
-
 def check_generation(
     access: SizeAccess,
     prompt: str | tuple[int, ...] | None,
@@ -95,7 +86,7 @@ def check_generation(
     """Raise what would refuse a generation whenever it came; submit nothing, and ask for no quota.
 
     Args:
-        access: the terms, from `terms_of`.
+        access: how the size is open to whoever asks.
         prompt: a text, or the ids of its tokens.
         values: as for `generate`, without a prompt.
     """

@@ -6,6 +6,8 @@ class OpenAIApiConfig(AppConfig):
 
     def ready(self) -> None:
         from release_portal.batches.endpoints import register
-        from release_portal.openai_api.batch_lines import completions
+        from release_portal.openai_api.batch_embeddings import embeddings
+        from release_portal.openai_api.batch_generations import CHATS, COMPLETIONS
 
-        register(completions())
+        for endpoint in (COMPLETIONS.endpoint(), CHATS.endpoint(), embeddings()):
+            register(endpoint)

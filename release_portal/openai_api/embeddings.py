@@ -37,20 +37,27 @@ class EmbeddingAnswer:
                     raise await failure_of(event)
         if len(found) < self._count:  # the stream was emptied while it was read
             raise Unavailable("The vectors are no longer there.", code="result_lost", change="Ask again.")
-        return self._written([found[number] for number in range(self._count)])
+        results = [found[number] for number in range(self._count)]
+        return body_with(results, self._call, self._facts, self._work.usage["prompt_tokens"])
 
-    def _written(self, results: Sequence[EmbedResult]) -> dict[str, Any]:
-        read = self._work.usage["prompt_tokens"]
-        return {
-            "object": "list",
-            "data": [
-                {"object": "embedding", "index": number, "embedding": self._vector(result)}
-                for number, result in enumerate(results)
-            ],
-            "model": self._call.model,
-            "usage": {"prompt_tokens": read, "total_tokens": read},
-            "portal": dict(self._facts),
-        }
 
-    def _vector(self, result: EmbedResult) -> str | list[float]:
-        return result.vector if self._call.is_packed else list(result.numbers)
+def body_with(
+    results: Sequence[EmbedResult], call: EmbeddingCall, facts: Mapping[str, Any], prompt_tokens: int
+) -> dict[str, Any]:
+    """Return the answer to a call: a vector for each text.
+
+    Args:
+        results: in the order of the texts.
+        facts: what the portal adds.
+        prompt_tokens: of all texts together.
+    """
+    data = [
+        {"object": "embedding", "index": number, "embedding": _vector(result, call)}
+        for number, result in enumerate(results)
+    ]
+    usage = {"prompt_tokens": prompt_tokens, "total_tokens": prompt_tokens}
+    return {"object": "list", "data": data, "model": call.model, "usage": usage, "portal": dict(facts)}
+
+
+def _vector(result: EmbedResult, call: EmbeddingCall) -> str | list[float]:
+    return result.vector if call.is_packed else list(result.numbers)

@@ -54,8 +54,7 @@ def submit(actor: Actor, asked: Submission) -> tuple[list[Job], dict[str, str]]:
 def submit_embeddings(actor: Actor, call: EmbeddingCall) -> tuple[list[Job], dict[str, str]]:
     """Submit a job for each text; return them with the headers that say what is left of the quota."""
     at = now()
-    names = {"prompt": "input", "purpose": "metadata.purpose"}
-    with _in_words_of_the_client(actor, call.model, at, lambda field: names.get(field, field)):
+    with _in_words_of_the_client(actor, call.model, at, embedding_name):
         jobs = embed_each(
             actor,
             call.model,
@@ -67,6 +66,11 @@ def submit_embeddings(actor: Actor, call: EmbeddingCall) -> tuple[list[Job], dic
             end_user=call.end_user,
         )
     return jobs, rate_headers(jobs[0], at)
+
+
+def embedding_name(field: str) -> str:
+    """Return the client's name of an input of an embedding."""
+    return {"prompt": "input", "purpose": "metadata.purpose"}.get(field, field)
 
 
 @contextmanager

@@ -37,7 +37,7 @@ def content_of(*bodies: Any) -> bytes:
 
 
 def send(client: Client, content: bytes, key: str = "", name: str = "mine.jsonl") -> Any:
-    form = {"file": SimpleUploadedFile(name, content), "endpoint": "/v1/completions", "submit_key": key}
+    form = {"file": SimpleUploadedFile(name, content), "submit_key": key}
     return client.post(reverse("batches"), form)
 
 
@@ -105,13 +105,28 @@ def test_so_many_wrong_lines_are_paged(world: World, service: redis.Redis, clien
 
 def test_a_file_that_is_none_is_refused_at_its_field(world: World, service: redis.Redis, client_of: ClientOf) -> None:
     client = client_of("cleo")
-    for answer in (client.post(reverse("batches"), {"endpoint": "/v1/completions"}), send(client, b" \n")):
+    for answer in (client.post(reverse("batches"), {}), send(client, b" \n")):
         assert answer.status_code == 400
         assert 'href="#id_file"' in answer.content.decode()
     assert not BatchFile.objects.exists()
-    wrong = client.post(reverse("batches"), {"file": SimpleUploadedFile("a", b"{}"), "endpoint": "/v1/nothing"})
-    assert wrong.status_code == 400
-    assert not BatchFile.objects.exists(), "where no batch comes of it the file is not kept"
+
+
+def test_a_file_says_itself_which_address_its_requests_are_for(
+    world: World, service: redis.Redis, client_of: ClientOf
+) -> None:
+    line = {"custom_id": "r1", "method": "POST", "url": "/v1/embeddings", "body": {"model": SERVED, "input": "Hello"}}
+    address = send(client_of("cleo"), json.dumps(line).encode())["Location"]
+    batch = Batch.objects.get()
+    assert (batch.endpoint, batch.state) == ("/v1/embeddings", "in_progress")
+    assert "/v1/embeddings" in text_of(client_of("cleo").get(address))
+
+
+def test_a_file_that_names_no_address_is_refused_line_by_line(
+    world: World, service: redis.Redis, client_of: ClientOf
+) -> None:
+    line = {"custom_id": "r1", "method": "POST", "url": "/v1/images", "body": {"model": SERVED}}
+    address = send(client_of("cleo"), json.dumps(line).encode())["Location"]
+    assert "/v1/completions&quot;, the endpoint of the batch" in client_of("cleo").get(address).content.decode()
 
 
 def test_a_second_click_makes_no_second_batch(world: World, service: redis.Redis, client_of: ClientOf) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from inference.contract import FinishReason
 from release_portal.access.quota import Left, Limits
-from release_portal.batches.lines import LONGEST_ID, Reading, check_file, read_lines
+from release_portal.batches.lines import LONGEST_ID, Reading, check_file, named_url, read_lines
 from release_portal.batches.rules import (
     BATCH,
     CANCELLING,
@@ -93,6 +93,21 @@ def test_what_the_address_says_of_a_body_is_the_problem_of_its_line() -> None:
     assert [one.to_data() for one in reading.problems] == [
         {"line": 1, "param": "body.prompt", "message": "No. Write another.", "code": "x"}
     ]
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ([line(url="/v1/b"), line(url="/v1/a")], "/v1/b"),
+        ([line(url="/v1/nothing"), line(url="/v1/b")], "/v1/b"),
+        (["not json", line(url=["/v1/b"]), line(url="/v1/b")], "/v1/b"),
+        ([line(url="/v1/nothing")], "/v1/a"),
+        ([], "/v1/a"),
+    ],
+)
+def test_a_file_names_the_first_address_of_those_offered(content: list[Any], expected: str) -> None:
+    text = "\n".join(one if isinstance(one, str) else json.dumps(one) for one in content)
+    assert named_url(text.encode(), ("/v1/a", "/v1/b")) == expected
 
 
 @given(st.binary(max_size=300))

@@ -616,12 +616,12 @@ def test_an_answer_that_cannot_be_written_keeps_no_job_from_its_end(
     assert (job.state, one["error"]["code"], one["response"]) == ("done", "answer_lost", None)
 
 
-def test_the_handler_is_registered_for_generations_and_leaves_other_jobs_alone(
+def test_the_handler_is_registered_for_what_batches_carry_out_and_leaves_other_jobs_alone(
     world: World, service: redis.Redis, committed: Committed
 ) -> None:
     found = handlers.registered()
     assert [end_line in found[function.value] for function in Function] == [
-        function is Function.GENERATE for function in Function
+        function in (Function.GENERATE, Function.EMBED) for function in Function
     ]
 
 

@@ -13,11 +13,23 @@ import redis
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import AsyncClient
 
-from inference.contract import FinishReason, Piece, Usage
+from inference.contract import (
+    EmbedResult,
+    FinishReason,
+    Function,
+    Order,
+    Piece,
+    Pooling,
+    Priority,
+    StreamKind,
+    Usage,
+    stream_key,
+)
 from release_portal.accounts.services import create_token
 from release_portal.batches.feeding import advance_batch
 from release_portal.batches.models import Batch
 from release_portal.core.clock import now
+from release_portal.generation import chat
 from release_portal.jobs.models import Job
 from release_portal.jobs.settle import Settlement
 from tests import fakes
@@ -26,6 +38,9 @@ from tests.world import SERVED, World
 pytestmark = pytest.mark.django_db(transaction=True)
 
 FORM: dict[str, Any] = {"purpose": "batch"}
+COMPLETIONS, CHATS, EMBEDDINGS = "/v1/completions", "/v1/chat/completions", "/v1/embeddings"
+TALK = [{"role": "user", "content": "Hello"}]
+VECTOR = (0.5, -1.0)
 Send = Callable[..., Any]
 
 
@@ -59,14 +74,13 @@ def send(world: World, service: redis.Redis) -> Send:
 
 
 def lines(*prompts: str, **body: Any) -> bytes:
+    return lines_for(COMPLETIONS, *({"prompt": prompt, "max_tokens": 4, "seed": 1} | body for prompt in prompts))
+
+
+def lines_for(url: str, *bodies: dict[str, Any]) -> bytes:
     asked = [
-        {
-            "custom_id": f"r{number}",
-            "method": "POST",
-            "url": "/v1/completions",
-            "body": {"model": SERVED, "prompt": prompt, "max_tokens": 4, "seed": 1} | body,
-        }
-        for number, prompt in enumerate(prompts, 1)
+        {"custom_id": f"r{number}", "method": "POST", "url": url, "body": {"model": SERVED} | body}
+        for number, body in enumerate(bodies, 1)
     ]
     return "\n".join(map(json.dumps, asked)).encode()
 
@@ -93,10 +107,19 @@ def carry_out(client: redis.Redis) -> None:
         assert batch is not None
         advance_batch(batch.pk, at=now())
         for job in Job.objects.open():
-            fakes.claim(client, job.pk)
-            fakes.deliver(client, job.pk, Piece(0, " so", 1, "length"))
-            fakes.finish(client, job.pk, FinishReason.LENGTH, usage=Usage(5, 1))
+            work_off(client, job)
         Settlement(client).consume()
+
+
+def work_off(client: redis.Redis, job: Job) -> None:
+    fakes.claim(client, job.pk)
+    if job.function == Function.EMBED:
+        body = EmbedResult.of(VECTOR, Pooling.MEAN, 5).to_json()
+        client.xadd(stream_key(job.pk), {"kind": StreamKind.RESULT.value, "step": "1", "body": body})
+        fakes.finish(client, job.pk, FinishReason.COMPLETE, usage=Usage(5, 0))
+    else:
+        fakes.deliver(client, job.pk, Piece(0, " so", 1, "length"))
+        fakes.finish(client, job.pk, FinishReason.LENGTH, usage=Usage(5, 1))
 
 
 def test_a_file_is_kept_listed_read_and_deleted(send: Send) -> None:
@@ -154,7 +177,7 @@ def test_a_cancelled_batch_is_over(send: Send) -> None:
     ("more", "param", "code"),
     [
         ({"completion_window": "1h"}, "completion_window", "invalid_value"),
-        ({"endpoint": "/v1/chat/completions"}, "endpoint", "invalid_value"),
+        ({"endpoint": "/v1/images"}, "endpoint", "invalid_value"),
         ({"endpoint": None}, "endpoint", "invalid_value"),
         ({"input_file_id": 7}, "input_file_id", "invalid_value"),
         ({"metadata": {"a": 1}}, "metadata", "invalid_value"),
@@ -210,3 +233,111 @@ def test_a_file_beyond_the_limit_is_refused_before_it_is_read(send: Send, settin
     settings.BATCH_MAX_BYTES, settings.BATCH_UPLOAD_MAX_BYTES = 1_000, 2_000
     assert error(upload(send, b"x" * 1_500)) == (400, "file", "file_too_large")
     assert upload(send, b"x" * 3_000).status_code == 413
+
+
+def answers_of(send: Send, service: redis.Redis, batch: Any) -> list[Any]:
+    """Work a batch off; return the bodies of its answers."""
+    carry_out(service)
+    ended = send("get", f"/v1/batches/{batch['id']}").json()
+    assert (ended["status"], ended["error_file_id"]) == ("completed", None)
+    read = send("get", f"/v1/files/{ended['output_file_id']}/content").read
+    return [json.loads(line)["response"]["body"] for line in read.splitlines()]
+
+
+def begun(service: redis.Redis, batch: Any) -> list[Order]:
+    """Begin the lines of a batch; return what a worker is asked."""
+    advance_batch(batch["id"], at=now())
+    orders = [fakes.order_of(service, job.pk) for job in Job.objects.open()]
+    return [order for order in orders if order is not None]
+
+
+def test_conversations_are_answered_as_the_address_would(send: Send, service: redis.Redis) -> None:
+    bodies = [{"messages": TALK, "max_tokens": 4, "seed": number} for number in (1, 2)]
+    batch = made(send, lines_for(CHATS, *bodies), endpoint=CHATS).json()
+    orders = begun(service, batch)
+    for answer in answers_of(send, service, batch):
+        assert answer["object"] == "chat.completion"
+        (choice,) = answer["choices"]
+        assert (choice["message"]["content"], choice["finish_reason"]) == (" so", "length")
+        read = Job.objects.get(pk=answer["portal"]["job"]).prompt_tokens
+        assert answer["usage"] == {"prompt_tokens": read, "completion_tokens": 1, "total_tokens": read + 1}
+    assert len(orders) == 2
+    for order in orders:
+        assert order.priority is Priority.BATCH
+        assert "Hello" in order.prompt
+        assert order.prompt != "Hello", "the size's template wrote it"
+
+
+@pytest.mark.parametrize("packing", ["float", "base64"])
+def test_texts_are_embedded_as_the_address_would(send: Send, service: redis.Redis, packing: str) -> None:
+    bodies = [{"input": text, "encoding_format": packing} for text in ("one", "two")]
+    batch = made(send, lines_for(EMBEDDINGS, *bodies), endpoint=EMBEDDINGS).json()
+    orders = begun(service, batch)
+    for answer in answers_of(send, service, batch):
+        (data,) = answer["data"]
+        expected = list(VECTOR) if packing == "float" else EmbedResult.of(VECTOR, Pooling.MEAN, 5).vector
+        read = Job.objects.get(pk=answer["portal"]["job"]).prompt_tokens
+        assert (data["embedding"], answer["usage"]) == (expected, {"prompt_tokens": read, "total_tokens": read})
+        assert answer["portal"]["pooling"] == "mean"
+    assert [order.priority for order in orders] == [Priority.BATCH] * 2
+    assert {job.charged_tokens for job in Job.objects.all()} == {5}
+
+
+@pytest.mark.parametrize(
+    ("url", "body", "param", "code"),
+    [
+        (CHATS, {"messages": []}, "body.messages", "invalid_value"),
+        (CHATS, {"messages": TALK, "stream": True}, "body.stream", "unsupported_parameter"),
+        (CHATS, {"messages": TALK, "temperature": 9}, "body.temperature", "invalid_input"),
+        (CHATS, {"messages": [{"role": "user", "content": "x " * 3_000}]}, "body.messages", "context_exceeded"),
+        (CHATS, {"messages": TALK, "model": "no/such"}, "body.model", "model_not_found"),
+        (EMBEDDINGS, {"input": ["one", "two"]}, "body.input", "too_many_prompts"),
+        (EMBEDDINGS, {"input": "one", "dimensions": 3}, "body.dimensions", "unsupported_parameter"),
+        (EMBEDDINGS, {"input": "x " * 3_000}, "body.input", "context_exceeded"),
+        (EMBEDDINGS, {"input": "one", "pooling": "sum"}, "body.pooling", "invalid_value"),
+        (EMBEDDINGS, {"input": "one", "model": "no/such"}, "body.model", "model_not_found"),
+    ],
+)
+def test_a_wrong_line_of_any_address_is_named_by_its_field(
+    send: Send, service: redis.Redis, url: str, body: dict[str, Any], param: str, code: str
+) -> None:
+    batch = made(send, lines_for(url, body), endpoint=url).json()
+    (problem,) = batch["errors"]["data"]
+    assert (batch["status"], problem["line"], problem["param"], problem["code"]) == ("failed", 1, param, code)
+    assert not Job.objects.exists()
+
+
+def test_conversations_with_a_size_that_has_no_template_name_the_address_to_use(
+    send: Send, service: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chat, "_template", lambda *of: None)
+    (problem,) = made(send, lines_for(CHATS, {"messages": TALK}), endpoint=CHATS).json()["errors"]["data"]
+    assert problem["code"] == "unsupported_endpoint"
+    assert "/v1/completions" in problem["message"]
+
+
+@pytest.mark.parametrize(("url", "body"), [(CHATS, {"messages": TALK}), (EMBEDDINGS, {"input": "one"})])
+def test_a_grant_that_ended_meanwhile_refuses_its_lines_as_the_address_would(
+    world: World, send: Send, service: redis.Redis, url: str, body: dict[str, Any]
+) -> None:
+    batch = made(send, lines_for(url, body), endpoint=url).json()
+    world.grants["cleo"].sizes.clear()
+    carry_out(service)
+    ended = send("get", f"/v1/batches/{batch['id']}").json()
+    read = send("get", f"/v1/files/{ended['error_file_id']}/content").read
+    response = json.loads(read)["response"]
+    assert (response["status_code"], ended["request_counts"]["failed"]) == (403, 1)
+    assert response["body"]["error"]["code"]
+
+
+def test_a_vector_that_was_lost_leaves_a_line_that_says_so(send: Send, service: redis.Redis) -> None:
+    batch = made(send, lines_for(EMBEDDINGS, {"input": "one"}), endpoint=EMBEDDINGS).json()
+    advance_batch(batch["id"], at=now())
+    job = Job.objects.get()
+    fakes.claim(service, job.pk)
+    fakes.finish(service, job.pk, FinishReason.COMPLETE, usage=Usage(5, 0))
+    Settlement(service).consume()
+    advance_batch(batch["id"], at=now())
+    ended = send("get", f"/v1/batches/{batch['id']}").json()
+    read = send("get", f"/v1/files/{ended['error_file_id']}/content").read
+    assert json.loads(read)["error"]["code"] == "answer_lost"

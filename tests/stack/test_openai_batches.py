@@ -16,19 +16,18 @@ pytestmark = pytest.mark.worker
 PROMPTS = ["The capital of France is", "The sea is", "Two and two make"]
 
 
-def upload(client: openai.OpenAI, *bodies: dict[str, Any]) -> str:
+def upload(client: openai.OpenAI, *bodies: dict[str, Any], url: str = "/v1/completions") -> str:
     lines = [
-        {"custom_id": f"r{number}", "method": "POST", "url": "/v1/completions", "body": {"model": MODEL} | body}
+        {"custom_id": f"r{number}", "method": "POST", "url": url, "body": {"model": MODEL} | body}
         for number, body in enumerate(bodies, 1)
     ]
     content = "\n".join(map(json.dumps, lines)).encode()
     return client.files.create(file=("requests.jsonl", content), purpose="batch").id
 
 
-def begin(client: openai.OpenAI, *bodies: dict[str, Any]) -> str:
-    file_id = upload(client, *bodies)
-    made = client.batches.create(input_file_id=file_id, endpoint="/v1/completions", completion_window="24h")
-    return made.id
+def begin(client: openai.OpenAI, *bodies: dict[str, Any], url: Any = "/v1/completions") -> str:
+    file_id = upload(client, *bodies, url=url)
+    return client.batches.create(input_file_id=file_id, endpoint=url, completion_window="24h").id
 
 
 def ended(client: openai.OpenAI, batch_id: str, seconds: float = 120) -> Any:
@@ -64,6 +63,23 @@ def test_a_batch_answers_what_the_address_answers(portal: Portal, cleo: openai.O
     assert told["text"] == alone.choices[0].text
     assert alone.choices[0].logprobs is not None
     assert told["logprobs"]["tokens"] == alone.choices[0].logprobs.tokens
+
+
+def test_a_batch_of_conversations_answers_what_the_address_answers(cleo: openai.OpenAI) -> None:
+    body = {"messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 8, "temperature": 0, "seed": 1}
+    batch = ended(cleo, begin(cleo, body, url="/v1/chat/completions"))
+    answer = results(cleo, batch.output_file_id)["r1"]["response"]["body"]
+    alone = cleo.chat.completions.create(model=MODEL, **body)
+    assert answer["choices"][0]["message"]["content"] == alone.choices[0].message.content
+
+
+def test_a_batch_of_embeddings_answers_what_the_address_answers(cleo: openai.OpenAI) -> None:
+    batch = ended(cleo, begin(cleo, *({"input": prompt} for prompt in PROMPTS), url="/v1/embeddings"))
+    answers = results(cleo, batch.output_file_id)
+    alone = cleo.embeddings.create(model=MODEL, input=PROMPTS, encoding_format="float")
+    for number, expected in enumerate(alone.data, 1):
+        vector = answers[f"r{number}"]["response"]["body"]["data"][0]["embedding"]
+        assert vector == pytest.approx(expected.embedding, abs=1e-3)
 
 
 def test_wrong_lines_are_read_by_the_client_and_nothing_runs(cleo: openai.OpenAI) -> None:

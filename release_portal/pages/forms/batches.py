@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from django import forms
@@ -17,15 +16,10 @@ from release_portal.pages.forms.base import ServiceForm
 
 class BatchFileForm(ServiceForm):
     file = forms.FileField(label=_("File of requests"), widget=forms.FileInput(attrs={"accept": ".jsonl,.ndjson,.txt"}))
-    endpoint = forms.ChoiceField(label=_("Address of all its requests"))
     submit_key = forms.CharField(widget=forms.HiddenInput, required=False)
 
-    def __init__(self, *args: Any, endpoints: Iterable[str], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        offered = list(endpoints)
-        self.set_choices("endpoint", [(one, one) for one in offered])
-        if len(offered) == 1:
-            self.fields["endpoint"].widget, self.fields["endpoint"].initial = forms.HiddenInput(), offered[0]
         most = {"lines": f"{settings.BATCH_MAX_LINES:,}", "mb": f"{settings.BATCH_MAX_BYTES / 1_000_000:g}"}
         self.fields["file"].help_text = (
             _("JSON lines: one request a line, at most %(lines)s lines and %(mb)s MB.") % most
@@ -39,5 +33,5 @@ class BatchFileForm(ServiceForm):
         return sent.name or "", sent.read()
 
     def order(self) -> Order:
-        """Return what is asked for; the file has no id yet."""
-        return Order("", self.text("endpoint"), submit_key=self.text("submit_key")[:80] or None)
+        """Return what is asked for; the file has no id yet, and names its address itself."""
+        return Order("", "", submit_key=self.text("submit_key")[:80] or None)

@@ -19,7 +19,7 @@ from django.views.decorators.http import require_http_methods
 
 from release_portal.access.lookups import decisions_for, sizes_for
 from release_portal.access.policy import Action
-from release_portal.batches.endpoints import endpoints
+from release_portal.batches.endpoints import endpoint_of, endpoints
 from release_portal.batches.lookups import (
     batch_for,
     batches_for,
@@ -66,11 +66,11 @@ def batches(request: PortalRequest) -> HttpResponse:
     sizes = sizes_for(request.actor, Action.GENERATE, at=at)
     if request.method == "POST":
         return _send(request, sizes, at)
-    return _page(request, BatchFileForm(initial={"submit_key": fresh_key()}, endpoints=endpoints()), sizes, at)
+    return _page(request, BatchFileForm(initial={"submit_key": fresh_key()}), sizes, at)
 
 
 def _send(request: PortalRequest, sizes: QuerySet[ModelSize], at: datetime) -> HttpResponse:
-    form = BatchFileForm(request.POST, request.FILES, endpoints=endpoints())
+    form = BatchFileForm(request.POST, request.FILES)
     try:
         made = send_batch(request.actor, *form.upload(), form.order(), at=at)
     except PortalError as error:
@@ -90,6 +90,7 @@ def _page(
         "shows_form": is_open or form.is_bound,
         "refusals": [] if is_open else _refusals(request, at),
         "example": _example(sizes),
+        "addresses": ", ".join(endpoints()),
         "page_obj": page,
         "rows": [{**_progress(one), "name": names.get(one.input_file_id, one.pk)} for one in page],
     }
@@ -107,12 +108,13 @@ def _refusals(request: PortalRequest, at: datetime) -> list[dict[str, Any]]:
 def _example(sizes: QuerySet[ModelSize]) -> str:
     """Return a file that can be sent as it is by whoever may use a size."""
     model = next((size.slug for size in sizes[:1]), "family/size")
+    url = endpoints()[0]
     lines = [
         {
             "custom_id": f"request-{number}",
             "method": "POST",
-            "url": next(iter(endpoints()), ""),
-            "body": {"model": model, "prompt": prompt, "max_tokens": 32, "seed": number},
+            "url": url,
+            "body": {"model": model, **endpoint_of(url).example(prompt)},
         }
         for number, prompt in enumerate(EXAMPLE_PROMPTS, 1)
     ]
