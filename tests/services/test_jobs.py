@@ -45,7 +45,6 @@ from release_portal.audit.services import verify_chain
 from release_portal.core.actors import system_actor
 from release_portal.core.errors import InvalidInput, NotAllowed, NotFound, TooMuch, Unavailable
 from release_portal.epochs.services import advance_epoch, grant_key, numbers_of, start_epoch
-from release_portal.generation import services as generation_services
 from release_portal.generation.services import generate, generate_again, generate_each
 from release_portal.jobs import handlers, opening, relay, settle, workers
 from release_portal.jobs.lookups import job_for, jobs_for
@@ -208,7 +207,6 @@ def test_a_size_is_looked_at_once_however_many_prompts_come_where_the_epochs_are
         return size_for(actor, slug, action, at=at)
 
     monkeypatch.setattr(opening, "size_for", look)
-    monkeypatch.setattr(generation_services, "size_for", look)
     for most in (2, 1):
         looks.clear()
         with committed():
@@ -616,7 +614,7 @@ def test_every_function_is_an_action_of_the_policy_and_has_who_hears_of_its_end(
     heard = {function: [handler.__name__ for handler in those] for function, those in handlers.registered().items()}
     assert {function: sorted(names) for function, names in heard.items()} == {
         "generate": ["continue_receipts", "end_line", "write_fingerprints"],
-        "embed": ["continue_receipts"],
+        "embed": ["continue_receipts", "end_line"],
         "score": ["continue_receipts", "store_evidence"],
         "classify": ["continue_receipts"],
     }
