@@ -12,12 +12,12 @@ from release_portal.access.lookups import SizeAccess
 from release_portal.batches.endpoints import Answer, Body, Endpoint
 from release_portal.core.actors import Actor
 from release_portal.core.errors import PortalError
-from release_portal.generation.embedding import check_embedding, embed_each
+from release_portal.generation.embedding import check_embedding
 from release_portal.jobs.models import Job
 from release_portal.openai_api.batch_lines import Checker, failed_line, refused_line, require_one, terms_for
 from release_portal.openai_api.embeddings import body_with
 from release_portal.openai_api.parameters import EmbeddingCall, read_embedding
-from release_portal.openai_api.submitting import embedding_facts, embedding_name
+from release_portal.openai_api.submitting import embed_call, embedding_facts, embedding_name
 
 URL = "/v1/embeddings"
 
@@ -40,17 +40,7 @@ def submit_line(actor: Actor, body: Body, at: datetime) -> Job:
     call = _read(body)
     terms_for(actor, call.model, at)
     with _client_names():
-        (job,) = embed_each(
-            actor,
-            call.model,
-            call.texts,
-            at=at,
-            pooling=call.pooling,
-            width=call.dimensions,
-            purpose=call.purpose,
-            end_user=call.end_user,
-            priority=Priority.BATCH,
-        )
+        (job,) = embed_call(actor, call, at=at, priority=Priority.BATCH)
     return job
 
 

@@ -21,15 +21,12 @@ def terms_for(actor: Actor, model: str, at: datetime) -> SizeAccess:
     """Return how a size is open to an actor for what batches carry out; a hidden one is no model.
 
     Raises:
-        PortalError: what the policy says, at `model`.
+        PortalError: what the policy says.
     """
     try:
         return size_for(actor, model, Action.GENERATE, at=at)
     except NotFound as error:
         raise no_model(model) from error
-    except PortalError as error:
-        error.field = "model"
-        raise
 
 
 class Checker:
@@ -57,6 +54,7 @@ class Checker:
             try:
                 self._terms[model] = terms_for(self._actor, model, self._at)
             except PortalError as error:
+                error.field = "model"
                 self._terms[model] = error
         terms = self._terms[model]
         if isinstance(terms, PortalError):

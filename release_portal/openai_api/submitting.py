@@ -11,6 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.urls import reverse
 
+from inference.contract import Priority
 from release_portal.core.actors import Actor
 from release_portal.core.clock import now
 from release_portal.core.errors import NotFound, PortalError, TooMuch
@@ -55,17 +56,25 @@ def submit_embeddings(actor: Actor, call: EmbeddingCall) -> tuple[list[Job], dic
     """Submit a job for each text; return them with the headers that say what is left of the quota."""
     at = now()
     with _in_words_of_the_client(actor, call.model, at, embedding_name):
-        jobs = embed_each(
-            actor,
-            call.model,
-            call.texts,
-            at=at,
-            pooling=call.pooling,
-            width=call.dimensions,
-            purpose=call.purpose,
-            end_user=call.end_user,
-        )
+        jobs = embed_call(actor, call, at=at)
     return jobs, rate_headers(jobs[0], at)
+
+
+def embed_call(
+    actor: Actor, call: EmbeddingCall, *, at: datetime, priority: Priority = Priority.INTERACTIVE
+) -> list[Job]:
+    """Submit a job for each text of a call, alone or as a line of a batch; raises as `embed_each` does."""
+    return embed_each(
+        actor,
+        call.model,
+        call.texts,
+        at=at,
+        pooling=call.pooling,
+        width=call.dimensions,
+        purpose=call.purpose,
+        end_user=call.end_user,
+        priority=priority,
+    )
 
 
 def embedding_name(field: str) -> str:

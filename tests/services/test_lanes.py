@@ -60,7 +60,7 @@ def test_a_request_stays_in_one_thread_and_threads_are_kept() -> None:
     async def act() -> None:
         for _ in range(3):
             scope: dict[str, Any] = {"type": "http", "names": names}
-            await application(scope, None, None)  # type: ignore[arg-type]
+            await application(scope, None, None)
 
     asyncio.run(act())
     assert len(names) == 6
@@ -100,9 +100,10 @@ def test_streams_that_ask_nothing_are_spread_over_the_threads() -> None:
     async def act() -> None:
         application, over = in_lanes(stream, 4), asyncio.Event()
         tasks = []
-        for _ in range(8):
-            tasks.append(asyncio.create_task(application({"type": "http", "over": over}, None, None)))  # type: ignore[arg-type]
-            await asyncio.sleep(0.01)
+        for number in range(1, 9):
+            tasks.append(asyncio.create_task(application({"type": "http", "over": over}, None, None)))
+            while len(started) < number:
+                await asyncio.sleep(0)
         over.set()
         await asyncio.gather(*tasks)
 

@@ -316,7 +316,10 @@ def test_conversations_with_a_size_that_has_no_template_name_the_address_to_use(
     assert "/v1/completions" in problem["message"]
 
 
-@pytest.mark.parametrize(("url", "body"), [(CHATS, {"messages": TALK}), (EMBEDDINGS, {"input": "one"})])
+@pytest.mark.parametrize(
+    ("url", "body"),
+    [(COMPLETIONS, {"prompt": "one"}), (CHATS, {"messages": TALK}), (EMBEDDINGS, {"input": "one"})],
+)
 def test_a_grant_that_ended_meanwhile_refuses_its_lines_as_the_address_would(
     world: World, send: Send, service: redis.Redis, url: str, body: dict[str, Any]
 ) -> None:
@@ -327,7 +330,8 @@ def test_a_grant_that_ended_meanwhile_refuses_its_lines_as_the_address_would(
     read = send("get", f"/v1/files/{ended['error_file_id']}/content").read
     response = json.loads(read)["response"]
     assert (response["status_code"], ended["request_counts"]["failed"]) == (403, 1)
-    assert response["body"]["error"]["code"]
+    alone = send("post", url, {"model": SERVED} | body)
+    assert response["body"] == alone.json(), "word for word what the address itself says"
 
 
 def test_a_vector_that_was_lost_leaves_a_line_that_says_so(send: Send, service: redis.Redis) -> None:
