@@ -21,6 +21,7 @@ from release_portal.ops.demo import CAST, demo_password, write_demo
 from release_portal.ops.redis_server import NoRedisServer, find_redis_server, free_port, is_free, redis_config
 from release_portal.ops.stopping import stop_on_signals
 from release_portal.ops.supervisor import Child, Supervisor
+from release_portal.ops.worker_child import CELERY, QUIET, worker_child, worker_environment
 from release_portal.registry.models import Revision
 
 READY_SECONDS = 180.0
@@ -83,18 +84,8 @@ class Command(BaseCommand):
             **os.environ,
             "PORTAL_HOME": str(self.home),
             "PORT": str(settings.PORT),
-            "REDIS_URL": redis_url,
-            "INFERENCE_STORE": str(settings.STORE_ROOT),
-            "INFERENCE_PERMIT_KEYS": settings.PORTAL_KEYS["permit"],
             "INFERENCE_CONTEXT": str(settings.SERVED_CONTEXT),
-            "PYTHONPATH": str(settings.BASE_DIR),
-            "PYTHONUNBUFFERED": "1",
-            "HF_HUB_OFFLINE": "1",  # the worker loads from the store only
-            "TOKENIZERS_PARALLELISM": "false",
-            # The worker shares this machine: threads that spin long while they wait starve themselves and the others.
-            "GOMP_SPINCOUNT": os.environ.get("GOMP_SPINCOUNT", "10000"),
-            # Inside a container everything is root; nothing here unpickles what a queue brings.
-            "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges",
+            **worker_environment(redis_url, settings.STORE_ROOT, settings.PORTAL_KEYS["permit"]),
         }
 
     def _embedded_redis_url(self) -> str:
@@ -130,8 +121,6 @@ class Command(BaseCommand):
         served = Revision.objects.filter(is_current=True).order_by("created_at").values_list("digest", flat=True)
         supervisor.environment.setdefault("INFERENCE_PRELOAD", ",".join(served))
         manage = [sys.executable, str(settings.BASE_DIR / "manage.py")]
-        celery = [sys.executable, "-m", "celery", "--quiet"]
-        quiet = ["--without-gossip", "--without-mingle", "--loglevel=WARNING"]
         beat = ["--beat", f"--schedule={self.home / 'beat-schedule'}", "--pool=solo", "-n", "portal@%h"]
         bind = ["--host", os.environ.get("HOST", "127.0.0.1"), "--port", str(settings.PORT)]
         web = [
@@ -143,11 +132,11 @@ class Command(BaseCommand):
             "warning",
             "--no-server-header",
         ]
-        supervisor.start(Child("worker", [*celery, "-A", "inference.worker", "worker", "--pool=threads", *quiet]))
+        supervisor.start(worker_child())
         supervisor.start(Child("epochs", [*manage, "epochs"]))
         supervisor.start(Child("settle", [*manage, "settle"]))
         supervisor.start(Child("web", [sys.executable, *web, "--timeout-graceful-shutdown", "5"]))
-        supervisor.start(Child("portal", [*celery, "-A", "release_portal", "worker", "-Q", "portal", *beat, *quiet]))
+        supervisor.start(Child("portal", [*CELERY, "-A", "release_portal", "worker", "-Q", "portal", *beat, *QUIET]))
 
     def _note_processes(self, pids: dict[str, int]) -> None:
         write_private(self.home / RUN_FILE, {**read_run(self.home), "processes": pids})
