@@ -13,6 +13,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -22,7 +23,8 @@ from statistics import median
 from tokenizers import Tokenizer
 
 from benchmarks.serving import loads, report, scores
-from benchmarks.serving.outcome import Outcome
+from benchmarks.serving.contender import Contender
+from benchmarks.serving.queued import Queued
 from benchmarks.serving.rivals import CHECKOUT, OURS, PEERS, Rival, interleaved, started
 from benchmarks.serving.through import Through
 from benchmarks.serving.workload import Ask, burst, poisson
@@ -34,17 +36,24 @@ MODELS = CHECKOUT / ".cache" / "models"
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is measured."""
+    """How much is measured.
+
+    Args:
+        streams: sizes of the bursts.
+        through: those of them that also go through Celery and through the portal.
+        is_whole: whether peers and arrivals at random are measured, and the page is written.
+    """
 
     streams: Sequence[int]
+    through: Sequence[int]
     new_tokens: int
     rounds: int
     contenders: Sequence[str]
     is_whole: bool
 
 
-FULL = Plan((1, 4, 16, 64), 24, 5, (*OURS, *PEERS), is_whole=True)
-QUICK = Plan((1, 4), 8, 1, ("engine-fp32", "generate-fp32", "batching-fp32"), is_whole=False)
+FULL = Plan((1, 4, 16, 64), (1, 64), 24, 5, (*OURS, *PEERS), is_whole=True)
+QUICK = Plan((1, 4), (1, 4), 8, 1, ("engine-fp32", "generate-fp32", "batching-fp32"), is_whole=False)
 # One by one gives the same rate at 64 as at 16, and takes minutes for it.
 MOST_ONE_BY_ONE = 16
 # Whoever is so many times as slow as the fastest at 16 streams is not the best at 64, and may take an hour for it.
@@ -92,7 +101,7 @@ def _measure(plan: Plan, work: Path, tokenizer: Tokenizer) -> report.Run:
             fast = _keeping_up(rivals, bursts[MOST_ONE_BY_ONE])
             rate = 0.7 * median(one.rate for one in bursts[16]["engine-fp32"]) / plan.new_tokens
             arrivals = interleaved(fast, poisson(asks[16], rate, seed=7), plan.rounds)
-    through = _through(plan, work, asks) if plan.is_whole else {}
+    through = _through(plan, work, asks)
     most = {name: max(one.megabytes for one in bursts[count][name]) for count in bursts for name in bursts[count]}
     return report.Run(bursts, arrivals, through, scored, embedded, loaded, most)
 
@@ -105,22 +114,20 @@ def _keeping_up(rivals: dict[str, Rival], seen: report.ByName) -> dict[str, Riva
 
 
 def _through(plan: Plan, work: Path, asks: dict[int, list[Ask]]) -> dict[int, report.ByName]:
-    """The portal beside the bare engine, in turn; the other waits idle meanwhile."""
-    found: dict[int, report.ByName] = {}
-    portal = Through(work / "home", _end_ids(work / "model"))
-    try:
-        with started(["engine-fp32"], work / "model", None, work) as rivals:
-            for count in (1, 64):
-                rounds: dict[str, list[Outcome]] = {"engine": [], "portal": []}
-                portal.run(asks[count][:1])
-                rivals["engine-fp32"].run(asks[count][:1])
-                for _ in range(plan.rounds):
-                    rounds["engine"].append(rivals["engine-fp32"].run(asks[count]))
-                    rounds["portal"].append(portal.run(asks[count]))
-                    print(f"    {count}: bare {rounds['engine'][-1].rate:.1f}, portal {rounds['portal'][-1].rate:.1f}")
-                found[count] = rounds
-    finally:
-        portal.stop()
+    """The engine alone, behind Celery and Redis, and behind the whole portal, in turn; the others wait idle."""
+    end_ids = _end_ids(work / "model")
+    with ExitStack() as stack:
+        rivals = stack.enter_context(started(["engine-fp32"], work / "model", None, work))
+        queued = Queued(work / "queued", work / "model", end_ids)
+        stack.callback(queued.stop)
+        queued.start()
+        portal = Through(work / "home", end_ids)
+        stack.callback(portal.stop)
+        ways: dict[str, Contender] = {"engine": rivals["engine-fp32"], "celery": queued, "portal": portal}
+        found: dict[int, report.ByName] = {}
+        for count in plan.through:
+            print(f"  {count} streams, from the engine to the portal", flush=True)
+            found[count] = interleaved(ways, asks[count], plan.rounds)
     return found
 
 

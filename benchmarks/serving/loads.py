@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import sys
 import time
 from pathlib import Path
 
 from benchmarks.serving.outcome import Spread
+from benchmarks.serving.store import linked_store
 from inference.backends import runtime
 from inference.backends.loader import StoreLoader
 from inference.backends.weights import WeightsStore
-from inference.contract import manifest_bytes, weights_digest
 from inference.engine.scheduler import Scheduler
 from inference.engine.shelf import Shelf
 
@@ -24,7 +22,7 @@ def measure(folder: Path, store: Path, rounds: int) -> tuple[float, Spread]:
         Seconds of the first load, and of the later ones.
     """
     runtime.prepare()
-    digest = _stored(folder, store)
+    digest = linked_store(folder, store)
     shelf = Shelf(
         StoreLoader(WeightsStore(store)), lambda cache: Scheduler(64, 256, cache_tokens=cache), budget=sys.maxsize
     )
@@ -39,20 +37,3 @@ def _once(shelf: Shelf, digest: str) -> float:
     shelf.give_back(lane)
     shelf.discard(lane)
     return seconds
-
-
-def _stored(folder: Path, store: Path) -> str:
-    """Lay a model folder out as a store, by links."""
-    (store / "blobs").mkdir(parents=True)
-    (store / "manifests").mkdir()
-    files = {}
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith("."):
-            continue
-        with path.open("rb") as stream:
-            sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
-        (store / "blobs" / sha256).symlink_to(path)
-        files[path.name] = {"sha256": sha256, "size": path.stat().st_size}
-    digest = weights_digest(files)
-    (store / "manifests" / f"{digest}.json").write_bytes(manifest_bytes(json.loads(json.dumps(files))))
-    return digest

@@ -20,6 +20,8 @@ WORDS = {
     "ctranslate2-int8": "ctranslate2, int8",
     "llamacpp-q8": "llama.cpp, q8_0",
 }
+# From the engine to the portal: what stands before it.
+WAYS = {"engine": "bare engine", "celery": "Celery, Redis", "portal": "HTTP, Celery, Redis"}
 REFERENCE = "generate-fp32"
 OWN = ("engine-fp32", "engine-bf16")
 
@@ -31,7 +33,7 @@ class Run:
     Args:
         bursts: number of streams -> contender -> rounds.
         arrivals: contender -> rounds with requests arriving at random.
-        through: number of streams -> "engine" and "portal" -> rounds.
+        through: number of streams -> each of `WAYS` -> rounds.
         scores: tokens per second of score jobs, and how many times as fast as one by one.
         embeddings: the same of jobs that embed.
         loads: seconds of the first load and of later ones.
@@ -91,7 +93,7 @@ def page(run: Run, heading: Sequence[str]) -> str:
     if run.arrivals:
         parts += ["## Requests that arrive at random", _burst_table(run.arrivals)]
     if run.through:
-        parts += ["## Through the portal", _through_table(run)]
+        parts += ["## Through the portal", _through_table(run), _celery_words(run)]
     parts += ["## Score jobs, embeddings and loading", _rest(run)]
     return "\n\n".join(parts) + "\n"
 
@@ -102,6 +104,7 @@ def figures(run: Run) -> dict[str, Any]:
         "bursts": {str(streams): _plain(by_name) for streams, by_name in run.bursts.items()},
         "arrivals": _plain(run.arrivals),
         "through": {str(streams): _plain(by_name) for streams, by_name in run.through.items()},
+        "celery_shares": {str(streams): vars(share) for streams, share in _celery_shares(run).items()},
         "scores": [vars(one) for one in run.scores],
         "embeddings": [vars(one) for one in run.embeddings],
         "loads": [run.loads[0], vars(run.loads[1])],
@@ -155,10 +158,19 @@ def _burst_table(by_name: ByName) -> str:
 def _through_table(run: Run) -> str:
     rows = ["| Streams | | Tokens/s | First token, s |", "|---|---|---|---|"]
     for streams, by_name in run.through.items():
-        for name, rounds in by_name.items():
-            words = {"engine": "bare engine", "portal": "HTTP, Celery, Redis"}[name]
-            rows.append(f"| {streams} | {words} | {rates(rounds)} | {first_tokens(rounds)} |")
+        for name, words in WAYS.items():
+            rows.append(f"| {streams} | {words} | {rates(by_name[name])} | {first_tokens(by_name[name])} |")
     return "\n".join(rows)
+
+
+def _celery_words(run: Run) -> str:
+    streams, share = max(_celery_shares(run).items())
+    return f"Celery and Redis alone / bare engine, {streams} streams: {share}. There is no goal for it."
+
+
+def _celery_shares(run: Run) -> dict[int, Spread]:
+    """How fast the engine is behind Celery and Redis, beside itself alone, by number of streams."""
+    return {streams: ratio(by_name["celery"], by_name["engine"]) for streams, by_name in run.through.items()}
 
 
 def _rest(run: Run) -> str:

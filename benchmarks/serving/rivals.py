@@ -6,10 +6,11 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from benchmarks.serving.contender import Contender
 from benchmarks.serving.outcome import Outcome
 from benchmarks.serving.workload import Ask
 
@@ -73,13 +74,13 @@ def started(names: Sequence[str], folder: Path, peers: str | None, logs: Path) -
         yield rivals
 
 
-def interleaved(rivals: dict[str, Rival], asks: Sequence[Ask], rounds: int) -> dict[str, list[Outcome]]:
+def interleaved(contenders: Mapping[str, Contender], asks: Sequence[Ask], rounds: int) -> dict[str, list[Outcome]]:
     """Run every contender once in each round, after one small round that nobody counts."""
-    for rival in rivals.values():
-        rival.run([Ask(one.prompt, one.ids, 2) for one in asks[:2]])
-    outcomes: dict[str, list[Outcome]] = {name: [] for name in rivals}
+    for contender in contenders.values():
+        contender.run([Ask(one.prompt, one.ids, 2) for one in asks[:2]])
+    outcomes: dict[str, list[Outcome]] = {name: [] for name in contenders}
     for number in range(rounds):
-        for name, rival in rivals.items():
-            outcomes[name].append(one := rival.run(asks))
+        for name, contender in contenders.items():
+            outcomes[name].append(one := contender.run(asks))
             print(f"    round {number + 1}, {name:<18} {one.rate:8.1f} tokens/s", flush=True)
     return outcomes

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from benchmarks.serving.child import CONTENDERS
@@ -78,6 +80,26 @@ def test_the_page_names_every_contender_and_says_whose_texts_agree() -> None:
     assert "not measured" in text
     assert chart(run).count("<rect") == 2
     assert figures(run)["bursts"]["1"]["generate-fp32"][0]["tokens"] == 100
+
+
+def through(engine: float, celery: float, portal: float) -> dict[str, list[Outcome]]:
+    return {"portal": [outcome(portal)], "celery": [outcome(celery)], "engine": [outcome(engine)]}
+
+
+def test_celery_stands_between_the_engine_and_the_portal_and_has_no_goal() -> None:
+    run = replace(run_of(), through={1: through(20, 19, 18), 64: through(100, 90, 80)})
+    text = page(run, [])
+    rows = [line.split(" | ")[1] for line in text.splitlines() if line.startswith(("| 1 |", "| 64 |"))]
+    assert rows == ["bare engine", "Celery, Redis", "HTTP, Celery, Redis"] * 2
+    assert "bare engine, 64 streams: 0.900 (0.900 to 0.900). There is no goal" in text
+    assert set(verdicts(run)) == set(verdicts(run_of())), "the goals are the same"
+    assert figures(run)["celery_shares"]["1"] == {"middle": 0.95, "least": 0.95, "most": 0.95}
+    assert figures(run)["through"]["64"]["celery"][0]["tokens"] == 100
+
+
+def test_what_did_not_go_through_celery_has_no_share() -> None:
+    assert "Celery, Redis" not in page(run_of(), [])
+    assert figures(run_of())["celery_shares"] == {}
 
 
 def test_every_contender_can_be_started_and_has_words() -> None:
