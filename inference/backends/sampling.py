@@ -17,14 +17,10 @@ from torch.nn import functional
 from inference.backends.penalties import adjusted, is_adjusting
 from inference.backends.runtime import one_thread
 from inference.contract import SamplingSettings
+from inference.mixing import bits, chained
 
 NEAR = 32.0  # in a race of tokens, those within this factor of the winner's time are looked at in full precision
 HALVINGS = 9  # steps of the search for the border of top-p, on a logarithmic scale, before what is left is sorted
-
-MASK = 2**64 - 1
-GOLDEN = 0x9E3779B97F4A7C15  # constants of splitmix64
-MIX_1 = 0xBF58476D1CE4E5B9
-MIX_2 = 0x94D049BB133111EB
 
 
 @dataclass(frozen=True)
@@ -76,9 +72,7 @@ def noise(draws: Sequence[Draw], tokens: Tensor) -> Tensor:
 
 def _bits(draws: Sequence[Draw], tokens: Tensor) -> Tensor:
     """53 random bits, int64 [rows, n], for token ids int64 [rows, n] or [n]."""
-    keys = torch.tensor([[_signed(_key(draw))] for draw in draws], dtype=torch.int64, device=tokens.device)
-    # [rows, n], wraps around like unsigned numbers
-    return _shift(_mix((tokens + 1) * _signed(GOLDEN) + keys), 11)
+    return bits([chained(draw.settings.seed, draw.sample, draw.position) for draw in draws], tokens)
 
 
 def _groups(draws: Sequence[Draw], is_sound: Sequence[bool]) -> list[tuple[list[int], Pick]]:
@@ -195,33 +189,3 @@ def _best(scores: Tensor, tokens: Tensor) -> list[Choice]:
 
 def _column(numbers: Sequence[float], like: Tensor) -> Tensor:
     return torch.tensor(numbers, dtype=torch.float64, device=like.device).unsqueeze(-1)  # [rows, 1]
-
-
-def _key(draw: Draw) -> int:
-    key = 0
-    for part in (draw.settings.seed, draw.sample, draw.position):
-        key = _mix_number((key + GOLDEN + part) & MASK)
-    return key
-
-
-def _mix_number(number: int) -> int:
-    """The mixing of splitmix64 on a Python integer, 0 .. 2**64 - 1."""
-    number = ((number ^ (number >> 30)) * MIX_1) & MASK
-    number = ((number ^ (number >> 27)) * MIX_2) & MASK
-    return number ^ (number >> 31)
-
-
-def _mix(numbers: Tensor) -> Tensor:
-    """The same on int64, whose products wrap around."""
-    numbers = numbers.bitwise_xor_(_shift(numbers, 30)).mul_(_signed(MIX_1))
-    numbers = numbers.bitwise_xor_(_shift(numbers, 27)).mul_(_signed(MIX_2))
-    return numbers.bitwise_xor_(_shift(numbers, 31))
-
-
-def _shift(numbers: Tensor, by: int) -> Tensor:
-    # int64 shifts carry the sign along; the mask makes the shift that of unsigned numbers.
-    return (numbers >> by).bitwise_and_((1 << (64 - by)) - 1)
-
-
-def _signed(number: int) -> int:
-    return number - 2**64 if number >= 2**63 else number
