@@ -20,6 +20,7 @@ class WorkerSettings:
     redis_url: str
     store: Path
     keys: Keys
+    watermark_keys: Keys | None = None  # None: no text is marked
     device: str = "auto"
     dtype: str = "float32"
     max_slots: int = 64
@@ -39,7 +40,8 @@ class WorkerSettings:
         return cls(
             redis_url=_required(env, "REDIS_URL"),
             store=Path(_required(env, "INFERENCE_STORE")),
-            keys=_keys(_required(env, "INFERENCE_PERMIT_KEYS")),
+            keys=_keys("INFERENCE_PERMIT_KEYS", _required(env, "INFERENCE_PERMIT_KEYS")),
+            watermark_keys=read_watermark_keys(env),
             device=env.get("INFERENCE_DEVICE", "auto"),
             dtype=_one_of(env, "INFERENCE_DTYPE", ("float32", "bfloat16")),
             max_slots=_count(env, "INFERENCE_MAX_SLOTS", 64),
@@ -70,6 +72,12 @@ class WorkerSettings:
         )
 
 
+def read_watermark_keys(env: Mapping[str, str]) -> Keys | None:
+    """Read the keys of the watermark, None where there are none; raises ValueError that names the variable."""
+    text = env.get("INFERENCE_WATERMARK_KEYS", "")
+    return _keys("INFERENCE_WATERMARK_KEYS", text) if text else None
+
+
 def _required(env: Mapping[str, str], name: str) -> str:
     value = env.get(name, "")
     if not value:
@@ -77,12 +85,12 @@ def _required(env: Mapping[str, str], name: str) -> str:
     return value
 
 
-def _keys(text: str) -> Keys:
+def _keys(name: str, text: str) -> Keys:
     try:
         return Keys.parse(text)
     except ValueError as error:
         # Without the text: it holds the secrets.
-        raise ValueError("INFERENCE_PERMIT_KEYS is not a list of version:base64 with at least 32 bytes each") from error
+        raise ValueError(f"{name} is not a list of version:base64 with at least 32 bytes each") from error
 
 
 def _count(env: Mapping[str, str], name: str, default: int, least: int = 1) -> int:

@@ -32,6 +32,7 @@ from inference.engine.stream import RedisStream, connect
 from inference.heartbeat import Heartbeat, Told
 from inference.intake import Intake, queues_of, step_of
 from inference.settings import WorkerSettings
+from inference.watermark import GreenList
 
 logger = logging.getLogger(__name__)
 
@@ -114,8 +115,14 @@ def _make_shelf(device: str) -> Shelf:
         max_slots=settings.max_slots,
         max_context=settings.max_context,
         max_cache_tokens=settings.cache_tokens,
+        watermark=_make_watermark(),
     )
     return Shelf(StoreLoader(WeightsStore(settings.store), open_folder), _new_scheduler, settings.memory_bytes)
+
+
+def _make_watermark() -> GreenList | None:
+    keys = settings.watermark_keys
+    return GreenList(keys.secrets[keys.newest]) if keys else None
 
 
 def _new_scheduler(cache_tokens: int) -> Scheduler:

@@ -36,6 +36,7 @@ class ClassifierBackend:
     """
 
     functions = frozenset({Function.CLASSIFY})
+    can_watermark = False  # it writes nothing
 
     def __init__(
         self,

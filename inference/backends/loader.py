@@ -13,6 +13,7 @@ from inference.backends.classifier import ClassifierBackend
 from inference.backends.slots import SlotBackend
 from inference.backends.weights import WeightsStore
 from inference.engine.backend import Backend, LoadError
+from inference.watermark import Watermark
 
 Open = Callable[[Path], Backend]  # makes a backend of a model folder
 
@@ -27,6 +28,7 @@ def open_backend(
     max_slots: int = 64,
     max_context: int = 2048,
     max_cache_tokens: int = 0,
+    watermark: Watermark | None = None,
 ) -> Backend:
     """Open a folder as what its configuration says it is: a classifier, else a causal language model."""
     if _is_classifier(folder):
@@ -38,6 +40,7 @@ def open_backend(
         max_slots=max_slots,
         max_context=max_context,
         max_cache_tokens=max_cache_tokens,
+        watermark=watermark,
     )
 
 

@@ -1,4 +1,4 @@
-"""Changes of the logits that a request asks for: penalties for tokens that were seen, and a bias per token."""
+"""Changes of the logits that a request asks for: penalties for tokens that were seen, a watermark, a bias per token."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from inference.contract import SamplingSettings
+from inference.watermark import Watermark
 
 
 class Asking(Protocol):
@@ -34,13 +35,22 @@ class Asking(Protocol):
 def is_adjusting(settings: SamplingSettings) -> bool:
     """Whether these settings change any logits."""
     is_penalising = settings.repetition_penalty != 1 or settings.presence_penalty or settings.frequency_penalty
-    return bool(is_penalising or settings.logit_bias)
+    return bool(is_penalising or settings.logit_bias or settings.watermark)
 
 
-def adjusted(logits: Tensor, rows: Sequence[Asking]) -> Tensor:
+def adjusted(logits: Tensor, rows: Sequence[Asking], watermark: Watermark | None = None) -> Tensor:
     """Logits [rows, vocabulary] as the settings want them: the tensor itself where none asks, else a copy.
 
-    Repetition first, then presence and frequency, the bias last: a bias is what it says whatever was penalised.
+    Repetition first, then presence and frequency, then the mark, which no penalty weakens; the bias last: it is what
+    it says whatever was penalised or marked, and forbids a green token like any other.
+
+    Args:
+        logits: [rows, vocabulary], a float type; stays as it is.
+        rows: one per row.
+        watermark: marks the rows that ask for it.
+
+    Raises:
+        ValueError: a row asks for a mark, and there is none.
     """
     if not any(is_adjusting(row.settings) for row in rows):
         return logits
@@ -48,6 +58,8 @@ def adjusted(logits: Tensor, rows: Sequence[Asking]) -> Tensor:
     for one, row in zip(logits, rows, strict=True):
         _repel(one, row)
         _penalise(one, row)
+        if row.settings.watermark:
+            _mark(one, row, watermark)
         _lean(one, row.settings)
     return logits
 
@@ -70,6 +82,13 @@ def _penalise(logits: Tensor, row: Asking) -> None:
     counts = Counter(row.output)
     taken = [count * settings.frequency_penalty + settings.presence_penalty for count in counts.values()]
     logits[_tensor(list(counts), logits)] -= torch.tensor(taken, dtype=logits.dtype, device=logits.device)
+
+
+def _mark(logits: Tensor, row: Asking, watermark: Watermark | None) -> None:
+    if watermark is None:
+        raise ValueError("a watermark is asked for, and there is none")
+    width = watermark.context_width
+    watermark.mark(logits, [*row.prompt[-width:], *row.output[-width:]][-width:])
 
 
 def _lean(logits: Tensor, settings: SamplingSettings) -> None:

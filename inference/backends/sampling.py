@@ -1,4 +1,4 @@
-"""Choosing the next token: penalties and bias, temperature, top-k, top-p, then Gumbel-max with noise from a counter.
+"""Choosing the next token: penalties, watermark, bias, temperature, top-k, top-p, Gumbel-max with noise from a counter.
 
 The noise of a token depends on (seed, sample, position, token id) and on nothing else. A generator per request would
 not do: sums in another order, as they happen when the batch changes, move a probability by 1e-5, and inverting a
@@ -18,6 +18,7 @@ from inference.backends.penalties import adjusted, is_adjusting
 from inference.backends.runtime import one_thread
 from inference.contract import SamplingSettings
 from inference.mixing import bits, chained
+from inference.watermark import Watermark
 
 NEAR = 32.0  # in a race of tokens, those within this factor of the winner's time are looked at in full precision
 HALVINGS = 9  # steps of the search for the border of top-p, on a logarithmic scale, before what is left is sorted
@@ -46,19 +47,20 @@ Pick = Callable[[Tensor, Sequence[Draw]], list[Choice]]
 
 
 @one_thread()  # also lets no sum depend on the number of cores
-def choose(logits: Tensor, draws: Sequence[Draw]) -> list[Choice]:
+def choose(logits: Tensor, draws: Sequence[Draw], watermark: Watermark | None = None) -> list[Choice]:
     """Choose a token for every row.
 
     Args:
         logits: [rows, vocabulary], any float type; stays as it is.
         draws: one per row.
+        watermark: marks the rows that ask for it.
     """
     logits = logits.float()
     is_sound = torch.isfinite(logits.amax(-1)).tolist()  # a maximum hands on every not-a-number and +infinity
     choices = [Choice(None, 0.0)] * len(draws)
     for rows, pick in _groups(draws, is_sound):
         drawn = [draws[row] for row in rows]
-        picked = pick(adjusted(_rows(logits, rows), drawn), drawn)
+        picked = pick(adjusted(_rows(logits, rows), drawn, watermark), drawn)
         for row, choice in zip(rows, picked, strict=True):
             choices[row] = choice
     return choices
@@ -76,7 +78,7 @@ def _bits(draws: Sequence[Draw], tokens: Tensor) -> Tensor:
 
 
 def _groups(draws: Sequence[Draw], is_sound: Sequence[bool]) -> list[tuple[list[int], Pick]]:
-    """Split the sound rows by how they are chosen, those with penalties or bias apart: only they are copied."""
+    """Split the sound rows by how they are chosen, those whose logits change apart: only they are copied."""
     groups: dict[tuple[Pick, bool], list[int]] = {}
     for row, draw in enumerate(draws):
         if is_sound[row]:

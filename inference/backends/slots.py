@@ -25,6 +25,7 @@ from inference.contract import Function, TokenLogprob
 from inference.engine.backend import Sampled, Scored
 from inference.engine.request import Sequence
 from inference.engine.scheduler import Chunk, Plan
+from inference.watermark import Watermark
 
 
 class SlotBackend:
@@ -40,6 +41,7 @@ class SlotBackend:
         max_slots: sequences at once.
         max_context: upper bound of prompt and completion together; the model's own limit may be lower.
         max_cache_tokens: tokens of all sequences together; 0: what fits in a quarter of the memory.
+        watermark: marks the texts of requests that ask for it; None: such requests are refused.
     """
 
     functions = frozenset({Function.GENERATE, Function.SCORE, Function.EMBED})
@@ -53,7 +55,9 @@ class SlotBackend:
         max_slots: int = 64,
         max_context: int = 2048,
         max_cache_tokens: int = 0,
+        watermark: Watermark | None = None,
     ) -> None:
+        self._watermark = watermark
         self._device = torch.device(device)
         self._model = load_whole(AutoModelForCausalLM, folder, dtype, self._device, attn_implementation=ATTENTION)
         self._vocabulary = Vocabulary(folder)
@@ -75,6 +79,11 @@ class SlotBackend:
         self._scores: dict[Sequence, Score] = {}
         self._embeddings: dict[Sequence, Embedding] = {}
         self._read: dict[Sequence, list[TokenLogprob]] = {}  # of prompts that are to be echoed with them
+
+    @property
+    def can_watermark(self) -> bool:
+        """Whether there is something to mark texts with."""
+        return self._watermark is not None
 
     @property
     def memory_bytes(self) -> int:
@@ -211,7 +220,7 @@ class SlotBackend:
         if not sequences:
             return []
         rows = torch.cat(logits)  # [sequences, vocabulary]
-        choices = choose(rows, [_draw(sequence) for sequence in sequences])
+        choices = choose(rows, [_draw(sequence) for sequence in sequences], self._watermark)
         return [self._sampled(*one) for one in zip(sequences, choices, rows, strict=True)]
 
     def _sampled(self, sequence: Sequence, choice: Choice, logits: Tensor) -> Sampled:

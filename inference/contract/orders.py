@@ -32,6 +32,7 @@ class SamplingSettings:
     logit_bias: tuple[tuple[int, float], ...] = ()  # token id, -100 .. 100
     logprobs: int | None = None  # None: not asked for; else how many of the likeliest tokens to name beside the chosen
     echo: bool = False  # say the prompt first
+    watermark: bool = False  # mark the text with the worker's key; an older portal does not say it
 
     @classmethod
     def from_mapping(cls, data: Mapping[str, Any]) -> SamplingSettings:

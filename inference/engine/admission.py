@@ -49,6 +49,7 @@ def request_of(permit: Permit, order: Order, backend: Backend, arrived_at: float
         prompt_ids = backend.encode(order.prompt)
         _check_length(len(prompt_ids), order, min(backend.context, backend.cache_tokens))
         _check_bias(order, backend.vocabulary_size)
+        _check_watermark(order, backend.can_watermark)
     except InvalidPromptError as error:
         raise RejectedError(FinishReason.INVALID, str(error)) from error
     return Request(
@@ -77,3 +78,8 @@ def _check_bias(order: Order, vocabulary_size: int) -> None:
     unknown = [token for token, _ in order.settings.logit_bias if not 0 <= token < vocabulary_size]
     if unknown:
         raise InvalidPromptError(f"logit_bias names token {unknown[0]}; this size knows 0 to {vocabulary_size - 1}")
+
+
+def _check_watermark(order: Order, can_watermark: bool) -> None:
+    if order.settings.watermark and not can_watermark:
+        raise InvalidPromptError("watermark is asked for; this worker has no key to mark this size's texts with")

@@ -66,6 +66,11 @@ class Backend(Protocol):
         ...
 
     @property
+    def can_watermark(self) -> bool:
+        """Whether it marks the texts of requests that ask for a watermark."""
+        ...
+
+    @property
     def memory_bytes(self) -> int:
         """Memory of the weights, and of a cache as it is now."""
         ...

@@ -42,6 +42,7 @@ class FakeBackend:
     vocabulary_size = 0x110000
     cache_tokens = 1000
     end_ids = frozenset({END})
+    can_watermark = False
     memory_bytes = 10
 
     def __init__(self) -> None:

@@ -329,6 +329,7 @@ def test_an_engine_that_died_ends_what_it_held_and_refuses_the_rest(bench):
         ({"logit_bias": ((5, 1.0), (0x110000, 1.0))}, "logit_bias names token 1114112"),
         ({"logit_bias": ((-1, 1.0),)}, "logit_bias names token -1"),
         ({"logprobs": 21}, "logprobs"),
+        ({"watermark": True}, "watermark"),
     ],
 )
 def test_an_order_that_cannot_be_served_is_refused_and_its_neighbour_is_not(bench, settings, words):

@@ -18,6 +18,7 @@ import pytest
 import redis
 from celery import Celery
 
+from inference.backends.vocabulary import Vocabulary
 from inference.contract import (
     ASKED_KEY,
     EPOCHS_KEY,
@@ -47,6 +48,7 @@ from inference.contract import (
     stream_key,
     worker_key,
 )
+from inference.watermark import GreenList
 from tests.inference.conftest import RedisServer, wait_until
 
 pytestmark = pytest.mark.worker
@@ -126,6 +128,7 @@ class WorkerProcess:
             "REDIS_URL": url,
             "INFERENCE_STORE": str(store),
             "INFERENCE_PERMIT_KEYS": SECRET,
+            "INFERENCE_WATERMARK_KEYS": f"v2:{base64.b64encode(b'w' * 32).decode()},{SECRET}",
             "INFERENCE_DEVICE": "cpu",
             "INFERENCE_DRAIN_SECONDS": "1",
             "PYTHONPATH": str(ROOT),
@@ -250,6 +253,19 @@ def test_an_embedding_is_one_result_and_a_language_model_does_not_classify(porta
     assert json.loads(end["usage"]) == {"prompt_tokens": embedded.prompt_tokens, "completion_tokens": 0}
     assert portal.reason("classify") == "invalid"
     assert "does not classify" in portal.outcome("classify")["error"]
+
+
+def test_a_text_that_is_to_be_marked_bears_the_mark_of_the_newest_key(portal, running, tiny_models):
+    plain = {"seed": 3, "temperature": 1.0, "max_tokens": 100}
+    portal.order("marked", generate(watermark=True, **plain))
+    portal.order("plain", generate(**plain))
+    values = {}
+    for job_id in ("marked", "plain"):
+        assert portal.reason(job_id) in ("length", "stop")
+        tokens = Vocabulary(tiny_models["gpt2"], is_exact=False).encode(portal.text(job_id))
+        values[job_id] = [GreenList(secret * 32).examine(tokens).p_value for secret in (b"w", b"k")]
+    # Bytes that are no characters are lost in between, and pairs with them.
+    assert values["marked"][0] < 0.01 < min(values["marked"][1], *values["plain"])
 
 
 def test_what_must_not_run_ends_with_its_reason_and_no_token(portal, running):

@@ -85,6 +85,7 @@ class Command(BaseCommand):
             "PORTAL_HOME": str(self.home),
             "PORT": str(settings.PORT),
             "INFERENCE_CONTEXT": str(settings.SERVED_CONTEXT),
+            "INFERENCE_WATERMARK_KEYS": settings.PORTAL_KEYS["watermark"],
             **worker_environment(redis_url, settings.STORE_ROOT, settings.PORTAL_KEYS["permit"]),
         }
 
