@@ -4,8 +4,11 @@ python -m inference.cli generate FOLDER --prompt "Once upon a time" --max-tokens
 python -m inference.cli score FOLDER --text "Was this written by a model?"
 python -m inference.cli embed FOLDER --text "One vector" --text "for each text" --pooling mean
 python -m inference.cli classify FOLDER --text "Was this written by a model?"
+python -m inference.cli examine FOLDER --text "Does this bear the watermark?"
 python -m inference.cli bench FOLDER --requests 16
 python -m inference.cli convert SOURCE FOLDER
+
+The keys of the watermark are taken from INFERENCE_WATERMARK_KEYS: arguments stand in the list of processes.
 """
 
 from __future__ import annotations
@@ -13,16 +16,20 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import os
 import resource
 import statistics
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from inference.backends import runtime
-from inference.backends.loader import FolderLoader
+from inference.backends.loader import FolderLoader, open_backend
+from inference.backends.vocabulary import Vocabulary
 from inference.contract import (
     ClassifyResult,
     EmbedResult,
@@ -36,11 +43,14 @@ from inference.contract import (
     StreamKind,
 )
 from inference.engine.admission import RejectedError
+from inference.engine.backend import InvalidPromptError
 from inference.engine.loop import Engine
 from inference.engine.outlet import End, Entry, Verdict
 from inference.engine.request import Request
 from inference.engine.scheduler import Scheduler
 from inference.engine.shelf import Shelf
+from inference.settings import read_watermark_keys
+from inference.watermark import GreenList
 
 WORDS = ("the", "lab", "releases", "a", "model", "size", "when", "its", "evidence", "was", "reviewed")
 
@@ -92,6 +102,7 @@ def generate(args: argparse.Namespace) -> int:
         stop=tuple(args.stop),
         seed=args.seed,
         samples=args.samples,
+        watermark=args.watermark,
     )
     (request,), _ = _run(args.folder, outlet, [Order(Function.GENERATE, args.prompt, settings)])
     if args.samples > 1:
@@ -120,6 +131,19 @@ def classify(args: argparse.Namespace) -> int:
     """Print a list with the labels of each text and their probabilities as JSON."""
     orders = [Order(Function.CLASSIFY, text) for text in args.text]
     return _tell_each(args.folder, orders, lambda body: _labels(ClassifyResult.from_json(body)))
+
+
+def examine(args: argparse.Namespace) -> int:
+    """Print as JSON what each key finds of its watermark in a text, the newest key first."""
+    lists = _green_lists()
+    if not lists:
+        raise RejectedError(FinishReason.INVALID, "without INFERENCE_WATERMARK_KEYS there is no key to examine with")
+    try:
+        tokens = Vocabulary(args.folder, is_exact=False).encode(args.text)
+    except InvalidPromptError as error:
+        raise RejectedError(FinishReason.INVALID, str(error)) from error
+    _print([{"key": version, **asdict(green_list.examine(tokens))} for version, green_list in lists.items()])
+    return 0
 
 
 def bench(args: argparse.Namespace) -> int:
@@ -166,7 +190,9 @@ def _print(data: object) -> None:
 
 def _run(folder: Path, outlet: ShellOutlet, orders: Sequence[Order]) -> tuple[list[Request], float]:
     """Run orders to their ends; return their requests and when the first was submitted."""
-    shelf = Shelf(FolderLoader(folder), lambda tokens: Scheduler(64, 256, cache_tokens=tokens), budget=sys.maxsize)
+    lists = _green_lists() if any(order.settings.watermark for order in orders) else {}
+    loader = FolderLoader(folder, partial(open_backend, watermark=next(iter(lists.values()), None)))
+    shelf = Shelf(loader, lambda tokens: Scheduler(64, 256, cache_tokens=tokens), budget=sys.maxsize)
     engine = Engine(shelf, outlet)
     shelf.borrow("")  # loaded before the clock of the first request runs
     engine.start()
@@ -176,6 +202,15 @@ def _run(folder: Path, outlet: ShellOutlet, orders: Sequence[Order]) -> tuple[li
         request.done.wait()
     engine.stop()
     return requests, began
+
+
+def _green_lists() -> dict[str, GreenList]:
+    """The watermark of each key version, the newest first."""
+    try:
+        keys = read_watermark_keys(os.environ)
+    except ValueError as error:
+        raise RejectedError(FinishReason.INVALID, str(error)) from error
+    return {version: GreenList(secret) for version, secret in keys.secrets.items()} if keys else {}
 
 
 def _permit(number: int, order: Order) -> Permit:
@@ -216,12 +251,14 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--stop", action="append", default=[])
     one.add_argument("--seed", type=int, default=0)
     one.add_argument("--samples", type=int, default=1)
+    one.add_argument("--watermark", action="store_true")
     _sampling(one)
     _command(commands, "score", score).add_argument("--text", required=True)
     vectors = _command(commands, "embed", embed)
     vectors.add_argument("--text", action="append", required=True)
     vectors.add_argument("--pooling", choices=list(Pooling), default=Pooling.MEAN)
     _command(commands, "classify", classify).add_argument("--text", action="append", required=True)
+    _command(commands, "examine", examine).add_argument("--text", required=True)
     burst = _command(commands, "bench", bench)
     burst.add_argument("--requests", type=int, default=16)
     burst.add_argument("--prompt-words", type=int, default=64)

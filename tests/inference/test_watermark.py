@@ -15,15 +15,17 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from inference import cli
 from inference.backends.loader import open_backend
 from inference.backends.penalties import adjusted
 from inference.backends.sampling import Draw, choose
 from inference.backends.slots import SlotBackend
+from inference.backends.vocabulary import Vocabulary
 from inference.contract import FinishReason, Order, SamplingSettings
 from inference.engine.admission import RejectedError, request_of
 from inference.settings import WorkerSettings
 from inference.watermark import Examination, GreenList, binomial_tail
-from tests.inference.conftest import KINDS
+from tests.inference.conftest import KINDS, TEXTS
 from tests.inference.fakes import FakeBackend, make_order, make_permit
 from tests.inference.test_backend import make_request, run
 
@@ -319,3 +321,42 @@ def test_keys_that_cannot_be_read_stop_the_worker_with_the_name_of_the_variable_
     with pytest.raises(ValueError, match=NAME) as refused:
         WorkerSettings.read(env)
     assert wrong not in str(refused.value)
+
+
+# --- From a shell ---------------------------------------------------------------------------------------------------
+
+
+def test_a_shell_marks_a_text_with_the_newest_key_and_examines_it_with_all(tiny_models, capsys, monkeypatch):
+    folder = str(tiny_models["gpt2"])
+    monkeypatch.setenv(NAME, written("v1"))
+    generate = ["generate", folder, "--prompt", "The lab", "--max-tokens", "100", "--seed", "3"]
+    texts = []
+    for more in ([], ["--watermark"]):
+        assert cli.main([*generate, *more]) == 0
+        texts.append(capsys.readouterr().out)
+    assert texts[0] != texts[1]
+    monkeypatch.setenv(NAME, written("v2", "v1"))
+    assert cli.main(["examine", folder, "--text", texts[1]]) == 0
+    other, own = json.loads(capsys.readouterr().out)
+    tokens = Vocabulary(tiny_models["gpt2"], is_exact=False).encode(texts[1])
+    assert other == {"key": "v2", **asdict(OTHER.examine(tokens))}
+    assert own == {"key": "v1", **asdict(OURS.examine(tokens))}
+    # Bytes that are no characters are lost in between, and pairs with them.
+    assert own["p_value"] < 0.01 < other["p_value"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "arguments", "words"),
+    [
+        ("", ["generate", "--prompt", "The lab", "--watermark"], "watermark"),
+        ("", ["examine", "--text", TEXTS[0]], NAME),
+        ("v1:short", ["generate", "--prompt", "The lab", "--watermark"], NAME),
+        ("v1:short", ["examine", "--text", TEXTS[0]], NAME),
+    ],
+)
+def test_a_shell_without_readable_keys_says_so(tiny_models, capsys, monkeypatch, keys, arguments, words):
+    monkeypatch.setenv(NAME, keys)
+    command, *rest = arguments
+    assert cli.main([command, str(tiny_models["gpt2"]), *rest]) == 1
+    assert words in capsys.readouterr().err
+    assert cli.main(["generate", str(tiny_models["gpt2"]), "--prompt", "The lab", "--max-tokens", "2"]) == 0
