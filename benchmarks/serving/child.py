@@ -22,6 +22,7 @@ CONTENDERS = {
     "engine-fp32": ("own", "Engine"),
     "engine-bf16": ("own", "EngineBf16"),
     "generate-fp32": ("hugging", "Generate"),
+    "generate-lookup-fp32": ("hugging", "GenerateLookup"),
     "batching-fp32": ("hugging", "Batching"),
     "batching-bf16": ("hugging", "BatchingBf16"),
     "ctranslate2-fp32": ("peers", "CTranslate2"),

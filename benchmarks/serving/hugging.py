@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -13,6 +13,7 @@ from transformers.generation.streamers import BaseStreamer
 from transformers.utils import logging
 
 from benchmarks.serving.workload import Ask
+from inference.engine.scheduler import DRAFT_TOKENS
 
 PAGE = 256  # tokens in a block of the cache
 
@@ -38,6 +39,7 @@ class Generate:
 
     dtype = torch.float32
     attention = "sdpa"
+    options: Mapping[str, Any] = {}
 
     def __init__(self, folder: str) -> None:
         logging.set_verbosity_error()
@@ -70,8 +72,15 @@ class Generate:
             attention_mask=torch.ones_like(ids),
             generation_config=_greedy(ask.new_tokens),
             streamer=streamer,
+            **self.options,
         )
         return list(made[0, len(ask.ids) :].tolist())
+
+
+class GenerateLookup(Generate):
+    """The same with prompt lookup: it drafts tokens as this engine does, and as many."""
+
+    options: Mapping[str, Any] = {"prompt_lookup_num_tokens": DRAFT_TOKENS}
 
 
 class Batching(Generate):

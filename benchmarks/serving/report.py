@@ -14,6 +14,7 @@ WORDS = {
     "engine-fp32": "this engine, fp32",
     "engine-bf16": "this engine, bf16 (no promise about seeds)",
     "generate-fp32": "transformers `generate`, one by one, fp32",
+    "generate-lookup-fp32": "transformers `generate` with prompt lookup, one by one, fp32",
     "batching-fp32": "transformers continuous batching, fp32",
     "batching-bf16": "transformers continuous batching, bf16",
     "ctranslate2-fp32": "ctranslate2, fp32",

@@ -15,7 +15,7 @@ from benchmarks.serving.outcome import Outcome
 from benchmarks.serving.workload import Ask
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-OURS = ("engine-fp32", "engine-bf16", "generate-fp32", "batching-fp32", "batching-bf16")
+OURS = ("engine-fp32", "engine-bf16", "generate-fp32", "generate-lookup-fp32", "batching-fp32", "batching-bf16")
 PEERS = ("ctranslate2-fp32", "ctranslate2-int8", "llamacpp-q8")
 
 
