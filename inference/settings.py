@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from inference.contract import Keys
+from inference.engine.scheduler import DRAFT_TOKENS
 
 DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -26,6 +27,7 @@ class WorkerSettings:
     max_slots: int = 64
     max_context: int = 2048
     prefill_tokens: int = 256
+    draft_tokens: int = DRAFT_TOKENS  # drafted in a step, of all sequences together; 0: none
     max_waiting: int = 256
     max_waiting_of_share: int = 128
     cache_tokens: int = 0  # 0: what fits in a quarter of the memory
@@ -47,6 +49,7 @@ class WorkerSettings:
             max_slots=_count(env, "INFERENCE_MAX_SLOTS", 64),
             max_context=_count(env, "INFERENCE_CONTEXT", 2048),
             prefill_tokens=_count(env, "INFERENCE_PREFILL_TOKENS", 256),
+            draft_tokens=_count(env, "INFERENCE_DRAFT_TOKENS", DRAFT_TOKENS, least=0),
             max_waiting=_count(env, "INFERENCE_MAX_WAITING", 256),
             max_waiting_of_share=_count(env, "INFERENCE_MAX_WAITING_OF_SHARE", 128),
             cache_tokens=_count(env, "INFERENCE_CACHE_TOKENS", 0, least=0),

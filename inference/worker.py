@@ -132,6 +132,7 @@ def _new_scheduler(cache_tokens: int) -> Scheduler:
         settings.max_waiting,
         max_waiting_of_share=settings.max_waiting_of_share,
         cache_tokens=cache_tokens,
+        draft_tokens=settings.draft_tokens,
     )
 
 

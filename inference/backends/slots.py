@@ -5,8 +5,9 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Iterable
+from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -26,6 +27,25 @@ from inference.engine.backend import Sampled, Scored
 from inference.engine.request import Sequence
 from inference.engine.scheduler import Chunk, Plan
 from inference.watermark import Watermark
+
+
+class _Asked(NamedTuple):
+    """A sequence whose next token is asked for, and a draft of those to come."""
+
+    sequence: Sequence
+    draft: tuple[int, ...] = ()
+
+    def foresaw(self, at: int, token: int | None) -> bool:
+        """Whether this is the token at a place of the draft."""
+        return at < len(self.draft) and self.draft[at] == token
+
+
+class _Reading(NamedTuple):
+    """Neighbouring tokens of one text that a pass reads, from a position on; row: see Span."""
+
+    row: int | None
+    start: int
+    tokens: list[int]
 
 
 class SlotBackend:
@@ -103,7 +123,7 @@ class SlotBackend:
         """Run one step: every decoding sequence one token further, and the planned chunks."""
         embedded = [chunk for chunk in plan.prefill if _function_of(chunk) is Function.EMBED]
         chunks = [chunk for chunk in plan.prefill if _function_of(chunk) is not Function.EMBED]
-        results: list[Sampled | Scored] = self._speak(plan.decode, chunks) if plan.decode or chunks else []
+        results: list[Sampled | Scored] = self._speak(plan, chunks) if plan.decode or chunks else []
         if embedded:
             self._embed(embedded)
         ended = [
@@ -138,39 +158,48 @@ class SlotBackend:
         self._decoding = 0
         self._cache.forget()
 
-    def _speak(self, decode: Iterable[Sequence], chunks: list[Chunk]) -> list[Sampled | Scored]:
+    def _speak(self, plan: Plan, chunks: list[Chunk]) -> list[Sampled | Scored]:
         """One pass that ends in logits; returns the next tokens of those that decode and whose prompt is complete."""
-        sequences = self._rows[: self._decoding] if decode else []
-        one, tokens = self._laid_out(sequences, chunks)
-        kept = [_kept(chunk, span) for chunk, span in zip(chunks, one.spans, strict=True)]
-        places = [*range(one.decoding), *(place for each in kept for place in each)]
-        logits = self._logits(one, tokens, places)  # [kept, vocabulary]
-        rows = list(logits[: one.decoding].unsqueeze(1))  # each [1, vocabulary]
-        at = one.decoding
+        speaking = self._rows[: self._decoding] if plan.decode else []
+        asked = [_Asked(sequence, plan.drafts.get(sequence, ())) for sequence in speaking]
+        decoding = [] if plan.drafts else speaking
+        drafted = [self._reading_of_draft(*each) for each in asked] if plan.drafts else []
+        one, tokens = self._laid_out(decoding, [*drafted, *map(self._reading, chunks)])
+        spoken = sum(1 + len(each.draft) for each in asked)  # the first tokens of the pass
+        kept = [_kept(chunk, span) for chunk, span in zip(chunks, one.spans[len(drafted) :], strict=True)]
+        logits = self._logits(one, tokens, [*range(spoken), *(place for each in kept for place in each)])
+        rows, at = [logits[:spoken]], spoken  # [kept, vocabulary]
         for chunk, each in zip(chunks, kept, strict=True):
             self._read_chunk(chunk, logits[at : at + len(each)])
             at += len(each)
             if chunk.is_last and _function_of(chunk) is Function.GENERATE:
-                sequences.append(chunk.sequence)
+                asked.append(_Asked(chunk.sequence))
                 rows.append(logits[at - 1 : at])
-        return list(self._sample(sequences, rows))
+        return [*self._sample(asked, torch.cat(rows))] if asked else []
 
     def _embed(self, chunks: list[Chunk]) -> None:
         """One pass that ends in hidden states, without the cost of logits."""
-        one, tokens = self._laid_out([], chunks)
+        one, tokens = self._laid_out([], [self._reading(chunk) for chunk in chunks])
         with running(one):
             hidden = self._model.base_model(**self._given(one, tokens)).last_hidden_state[0]  # [tokens, width]
         for chunk, span in zip(chunks, one.spans, strict=True):
             self._gather(chunk.sequence, hidden[span.first : span.last], ())
 
-    def _laid_out(self, decoding: list[Sequence], chunks: list[Chunk]) -> tuple[Pass, list[int]]:
-        """The pass over the last tokens of sequences and over chunks, and its tokens end to end."""
+    def _reading(self, chunk: Chunk) -> _Reading:
+        row = None if _is_whole_text(chunk) else self._row_of(chunk.sequence)
+        return _Reading(row, chunk.start, chunk.sequence.tokens(chunk.start, chunk.stop))
+
+    def _reading_of_draft(self, sequence: Sequence, draft: tuple[int, ...]) -> _Reading:
+        """Read a draft like a chunk: the last token of the text, and what may follow it."""
+        return _Reading(self._row_of(sequence), sequence.position, [sequence.last_token, *draft])
+
+    def _laid_out(self, decoding: list[Sequence], readings: Iterable[_Reading]) -> tuple[Pass, list[int]]:
+        """The pass over the last tokens of sequences and over readings, and its tokens end to end."""
         tokens = [sequence.last_token for sequence in decoding]
         spans = []
-        for chunk in chunks:
-            row = None if _is_whole_text(chunk) else self._row_of(chunk.sequence)
-            spans.append(Span(row, chunk.start, chunk.stop, len(tokens)))
-            tokens += chunk.sequence.tokens(chunk.start, chunk.stop)
+        for row, start, read in readings:
+            spans.append(Span(row, start, start + len(read), len(tokens)))
+            tokens += read
         return Pass([sequence.position for sequence in decoding], spans, self._device), tokens
 
     def _logits(self, one: Pass, tokens: list[int], places: list[int]) -> Tensor:
@@ -216,12 +245,22 @@ class SlotBackend:
         else:
             self._scores.setdefault(sequence, Score()).add(states, following)
 
-    def _sample(self, sequences: list[Sequence], logits: list[Tensor]) -> list[Sampled]:
-        if not sequences:
-            return []
-        rows = torch.cat(logits)  # [sequences, vocabulary]
-        choices = choose(rows, [_draw(sequence) for sequence in sequences], self._watermark)
-        return [self._sampled(*one) for one in zip(sequences, choices, rows, strict=True)]
+    def _sample(self, asked: list[_Asked], logits: Tensor) -> list[Sampled]:
+        """The next tokens of sequences, of logits [places, vocabulary]: those of one stand together.
+
+        Token by token: behind one that a draft did not foresee the logits say nothing, and nobody looks at them.
+        """
+        places = list(accumulate((1 + len(each.draft) for each in asked[:-1]), initial=0))
+        said: list[list[Sampled]] = [[] for _ in asked]
+        going_on, at = list(range(len(asked))), 0
+        while going_on:
+            rows = _rows(logits, [places[number] + at for number in going_on])  # [going on, vocabulary]
+            choices = choose(rows, [_draw(asked[number], at) for number in going_on], self._watermark)
+            for number, choice, row in zip(going_on, choices, rows, strict=True):
+                said[number].append(self._sampled(asked[number].sequence, choice, row))
+            going_on = [number for number in going_on if asked[number].foresaw(at, said[number][-1].token)]
+            at += 1
+        return [one for each in said for one in each]
 
     def _sampled(self, sequence: Sequence, choice: Choice, logits: Tensor) -> Sampled:
         if choice.token is None or sequence.request.order.settings.logprobs is None:
@@ -285,9 +324,16 @@ def _kept(chunk: Chunk, span: Span) -> range:
     return range(span.last - 1, span.last) if chunk.is_last else range(0)
 
 
-def _draw(sequence: Sequence) -> Draw:
+def _draw(asked: _Asked, at: int) -> Draw:
+    """The choice of the next token, or of the one behind so many tokens of its draft."""
+    sequence = asked.sequence
     request, output = sequence.request, sequence.output
-    return Draw(request.order.settings, sequence.sample, len(output), request.prompt_ids, output)
+    said = [*output, *asked.draft[:at]] if at else output
+    return Draw(request.order.settings, sequence.sample, len(said), request.prompt_ids, said)
+
+
+def _rows(logits: Tensor, rows: list[int]) -> Tensor:
+    return logits if len(rows) == len(logits) else logits[rows]
 
 
 def _memory(device: torch.device) -> int:

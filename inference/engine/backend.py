@@ -84,7 +84,11 @@ class Backend(Protocol):
         ...
 
     def step(self, plan: Plan) -> list[Sampled | Scored]:
-        """Run one step; results of decoding sequences and of those whose last chunk was planned."""
+        """Run one step; results of decoding sequences and of those whose last chunk was planned.
+
+        Of a sequence with a draft the tokens that came true, in order, and the one behind them: what would have come
+        in as many steps without it. Those behind the end of a text are to be thrown away.
+        """
         ...
 
     def release(self, sequence: Sequence) -> None:

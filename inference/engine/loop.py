@@ -234,6 +234,8 @@ class Engine:
         entries: dict[Request, Entry] = {}
         for result in results:
             request = result.sequence.request
+            if _is_behind_the_end(result):
+                continue
             if isinstance(result, Sampled) and result.token is not None:
                 pieces.setdefault(request, []).extend(self._said(result, result.token))
             elif isinstance(result, Scored) and result.result is not None:
@@ -347,3 +349,8 @@ def _run(lane: Lane) -> list[Sampled | Scored]:
     for sequence in plan.preempted:
         lane.backend.release(sequence)
     return lane.backend.step(plan)
+
+
+def _is_behind_the_end(result: Sampled | Scored) -> bool:
+    """Whether its text has ended with a token of the same step, behind which this one had been drafted."""
+    return result.sequence.state is State.FINISHED

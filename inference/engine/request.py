@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from enum import Enum
 
 from inference.contract import FinishReason, Function, Order, Permit, Piece, TokenLogprob, Usage
+from inference.engine.lookup import PromptLookup
 from inference.engine.text import Decode, Detokenizer, StopStrings
 
 CONTEXT_OF_TEXT = 4  # prompt tokens decoded along with the first new token
@@ -36,7 +37,9 @@ class Sequence:
         self.to_prefill = len(request.prompt_ids)  # after a preemption the output is prefilled with the prompt
         self.prefilled = 0  # tokens of these that are planned or in the cache
         self.served = 0  # tokens that were ever computed, counted once however often they are
+        self.reached = 0  # positions of the cache that drafts may have written, from 0
         self.output: list[int] = []  # sampled tokens, end-of-text left out
+        self._lookup: PromptLookup | None = None
         self._detokenizer = Detokenizer(request.decode, request.prompt_ids[-CONTEXT_OF_TEXT:])
         self._stops = StopStrings(request.order.settings.stop)
 
@@ -53,7 +56,7 @@ class Sequence:
     @property
     def cached(self) -> int:
         """Positions of the cache that it may have written, from 0."""
-        return self.prefilled + self.length - self.to_prefill
+        return max(self.prefilled + self.length - self.to_prefill, self.reached)
 
     @property
     def reserve(self) -> int:
@@ -79,7 +82,18 @@ class Sequence:
     def start(self) -> None:
         """Begin, or begin again after a preemption: nothing is in the cache, what was said stays said."""
         self.state = State.RUNNING
-        self.to_prefill, self.prefilled = self.length, 0
+        self.to_prefill, self.prefilled, self.reached = self.length, 0, 0
+
+    def draft(self, most: int) -> tuple[int, ...]:
+        """Draft at most so many of its next tokens, and never one behind which no other could be sampled."""
+        if (most := min(most, self.reserve - self.length - 1)) <= 0:
+            return ()
+        if self._lookup is None:
+            self._lookup = PromptLookup()
+        self._lookup.feed(self.tokens(len(self._lookup), self.length))
+        draft = self._lookup.draft(most)
+        self.reached = max(self.reached, self.length + len(draft))
+        return draft
 
     def opening(self, logprobs: tuple[TokenLogprob, ...] = ()) -> list[Piece]:
         """What comes before the first token: the prompt as a piece of its own, where the order asks for it.

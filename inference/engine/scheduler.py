@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from inference.contract import Priority
 from inference.engine.request import Request, Sequence, State
 from inference.engine.shares import FairQueue
 
+DRAFT_TOKENS = 8  # a step that reads them besides takes hardly longer (docs/decisions/0020)
+MOST_DRAFTING = 2  # of three texts together a step takes as long for their drafts as they save
 PART_OF_BATCH = 8  # while batch work waits or yields, one of eight admissions is its turn
 
 
@@ -36,6 +39,13 @@ class Plan:
     prefill: tuple[Chunk, ...]
     decode: tuple[Sequence, ...]
     preempted: tuple[Sequence, ...] = ()  # to be released before the step
+    drafts: Mapping[Sequence, tuple[int, ...]] = field(default_factory=dict)  # of some that decode: what may come next
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens the model reads in this step."""
+        read = sum(chunk.stop - chunk.start for chunk in self.prefill)
+        return read + len(self.decode) + sum(map(len, self.drafts.values()))
 
     def __bool__(self) -> bool:
         return bool(self.prefill or self.decode)
@@ -74,6 +84,10 @@ class Scheduler:
     output are prefilled, the prompt cut as before. For the tokens of a step nobody is preempted: prompts of batch work
     pause instead.
 
+    Drafts. To read one token more costs a step next to nothing while few are read, since the weights take the time. So
+    while one or two sequences decode, the model also reads what each of them probably says next, as far as tokens of
+    the step are left; the backend keeps of it what the model itself would have said.
+
     Args:
         max_running: sequences that may hold a slot at once.
         prefill_tokens: length of a chunk, counted from the prompt's own start, so that how a prompt is cut never
@@ -82,6 +96,7 @@ class Scheduler:
         max_waiting_of_share: sequences of one share and priority that may wait; 0: as many as of all.
         cache_tokens: tokens of cache that may be reserved.
         step_tokens: tokens of a step, prompt and decoding together; 0: a chunk beside all that can decode.
+        draft_tokens: tokens that are drafted in a step, of all sequences together; 0: none.
     """
 
     def __init__(
@@ -93,8 +108,10 @@ class Scheduler:
         max_waiting_of_share: int = 0,
         cache_tokens: int = 2**62,
         step_tokens: int = 0,
+        draft_tokens: int = DRAFT_TOKENS,
     ) -> None:
         self.prefill_tokens = prefill_tokens
+        self.draft_tokens = draft_tokens
         self.max_waiting = max_waiting
         self.max_waiting_of_share = max_waiting_of_share or max_waiting
         self.room = Room(max_running, cache_tokens, step_tokens or prefill_tokens + max_running)
@@ -144,10 +161,13 @@ class Scheduler:
             self._count(chunk.sequence, chunk.stop)
         for sequence in decode:
             self._count(sequence, sequence.position + 1)
-        return Plan(tuple(chunks), decode, tuple(preempted))
+        plan = Plan(tuple(chunks), decode, tuple(preempted))
+        return replace(plan, drafts=self._drafts(decode, self.room.tokens - plan.tokens))
 
     def retire(self, sequence: Sequence) -> None:
         """Free the slot of a finished sequence."""
+        if sequence.is_prefilled:
+            self._count(sequence, sequence.position)  # what was drafted right in its last step as well
         self._leave(sequence)
         self._queue_of(sequence.request).drop(sequence)
 
@@ -258,6 +278,14 @@ class Scheduler:
                 left -= chunk.stop - chunk.start
                 chunks.append(chunk)
         return chunks
+
+    def _drafts(self, decode: tuple[Sequence, ...], left: int) -> dict[Sequence, tuple[int, ...]]:
+        """What may come next of those that decode; each has the same part of the tokens."""
+        if len(decode) > MOST_DRAFTING or not decode:
+            return {}
+        most = min(left, self.draft_tokens) // len(decode)
+        drafts = {sequence: sequence.draft(most) for sequence in decode}
+        return {sequence: draft for sequence, draft in drafts.items() if draft}
 
     def _next_chunk(self, sequence: Sequence) -> Chunk:
         """The next chunk: cut at the prompt's end as well, so that a prompt is cut the same when it is read again."""

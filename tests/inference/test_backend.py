@@ -14,7 +14,7 @@ from inference.backends.slots import SlotBackend
 from inference.contract import Function, Order, Permit, Priority, SamplingSettings
 from inference.engine.backend import InvalidPromptError, Sampled, Scored
 from inference.engine.request import Request, State
-from inference.engine.scheduler import Scheduler
+from inference.engine.scheduler import DRAFT_TOKENS, Scheduler
 from tests.inference.conftest import KINDS, TEXTS
 from tests.inference.fakes import make_permit
 
@@ -43,9 +43,10 @@ def run(
     slots: int = 64,
     prefill: int = 32,
     late: dict[int, Request] | None = None,
+    drafts: int = DRAFT_TOKENS,
 ) -> list[float]:
     """Run requests to their ends, late ones from their step on; return the gaps of all choices."""
-    scheduler = Scheduler(slots, prefill)
+    scheduler = Scheduler(slots, prefill, draft_tokens=drafts)
     for request in requests:
         scheduler.add(request)
     gaps, steps = [], 0
@@ -184,7 +185,7 @@ def test_numbers_that_are_not_finite_end_only_their_own_sequence(backend, monkey
         return logits
 
     monkeypatch.setattr(backend, "_logits", poisoned)
-    scheduler = Scheduler(4, 64)
+    scheduler = Scheduler(4, 64, draft_tokens=0)  # the row in the cache is the row of the logits
     scheduler.add(broken)
     scheduler.add(sound)
     failed = []
@@ -201,6 +202,77 @@ def test_numbers_that_are_not_finite_end_only_their_own_sequence(backend, monkey
                 backend.release(result.sequence)
     assert failed == [broken.samples[0]]
     assert sound.samples[0].output == alone.samples[0].output
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"logit_bias": ((40, 30.0),)},  # says one token for ever
+        {"temperature": 0.6, "seed": 3, "top_k": 4, "samples": 2},
+        {"temperature": 0.3, "seed": 4, "top_p": 0.9, "frequency_penalty": 0.4, "repetition_penalty": 1.1},
+    ],
+)
+def test_drafts_save_passes_and_change_no_word(backend, monkeypatch, settings):
+    """Beside one that writes, one is still being read: all of it is one pass, whatever is drafted."""
+    passes, forward = [], backend._model.forward
+    monkeypatch.setattr(backend._model, "forward", lambda **given: passes.append(given) or forward(**given))
+    said, counts, gaps = [], [], []
+    for drafts in (0, DRAFT_TOKENS):
+        passes.clear()
+        request = make_request(backend, PROMPTS[1], max_tokens=40, **settings)
+        late = make_request(backend, TEXTS[0] * 2, max_tokens=2)
+        gaps += run(backend, [request], prefill=16, late={6: late}, drafts=drafts)
+        said.append([sample.output for sample in (*request.samples, *late.samples)])
+        counts.append(len(passes))
+    assert said[0] == said[1] or min(gaps) < 1e-3
+    assert backend._rows == []
+    assert counts[1] <= counts[0]
+    if "logit_bias" in settings:
+        assert counts[1] < counts[0] / 2
+
+
+def test_log_probabilities_are_the_same_with_drafts(backend):
+    told = []
+    for drafts in (0, DRAFT_TOKENS):
+        request, scheduler = make_request(backend, PROMPTS[1], logprobs=2, max_tokens=30), Scheduler(4, 64)
+        scheduler.draft_tokens = drafts
+        scheduler.add(request)
+        results = []
+        while plan := scheduler.schedule():
+            for result in backend.step(plan):
+                results.append(result)
+                result.sequence.take(result.token)
+            if request.samples[0].state is State.FINISHED:
+                scheduler.retire(request.samples[0])
+                backend.release(request.samples[0])
+        told.append([(each.token, *(round(one.logprob, 3) for one in each.logprobs)) for each in results])
+    assert told[0] == told[1]
+
+
+def test_numbers_that_are_not_finite_amid_a_draft_end_the_sequence_there(backend, monkeypatch):
+    """What came before them was said; nothing behind them is."""
+    compute = backend._logits
+
+    def poisoned(one, tokens, places):
+        logits = compute(one, tokens, places)
+        if one.spans and one.spans[0].start:  # a draft
+            logits[1] = torch.nan
+        return logits
+
+    monkeypatch.setattr(backend, "_logits", poisoned)
+    request = make_request(backend, PROMPTS[1], max_tokens=40, logit_bias=((40, 30.0),))
+    scheduler = Scheduler(4, 128)
+    scheduler.add(request)
+    tokens = []
+    while None not in tokens:
+        for result in backend.step(scheduler.schedule()):
+            tokens.append(result.token)
+            if result.token is not None:
+                result.sequence.take(result.token)
+    assert set(tokens[:-1]) == {40}
+    assert tokens[-1] is None
+    backend.release(request.samples[0])
+    assert backend._rows == []
 
 
 def test_a_cache_holds_nothing_once_every_sequence_has_left(backend):

@@ -12,6 +12,7 @@ import pytest
 
 from inference.contract import FinishReason, Function, Order, Priority, StreamKind, Usage, WorkerState
 from inference.engine.admission import RejectedError, ReturnedError
+from inference.engine.backend import Sampled
 from inference.engine.figures import MOST_TIMES, Figures
 from inference.engine.loop import IN_TURN, Engine
 from inference.engine.outlet import OutletLostError
@@ -27,11 +28,14 @@ from tests.inference.fakes import END, FakeLoader, FakeOutlet, decode, make_orde
 class Bench:
     """An engine with fakes around it; not started, so that a test can queue first."""
 
-    def __init__(self, budget: int = 100, slots: int = 4, waiting: int = 100) -> None:
+    def __init__(self, budget: int = 100, slots: int = 4, waiting: int = 100, **room: int) -> None:
         self.loader = FakeLoader()
         self.outlet = FakeOutlet()
         self.shelf = Shelf(
-            self.loader, lambda tokens: Scheduler(slots, 16, waiting, cache_tokens=tokens), budget, patience=0.05
+            self.loader,
+            lambda tokens: Scheduler(slots, 16, waiting, cache_tokens=tokens, **room),
+            budget,
+            patience=0.05,
         )
         self.at = 1_000.0
         self.engine = Engine(self.shelf, self.outlet, clock=lambda: self.at)
@@ -85,7 +89,7 @@ def test_what_runs_is_checked_in_every_step_and_the_next_that_wait_are_too(bench
 def test_ten_thousand_that_wait_cost_a_step_no_more_than_a_hundred():
     costs = {}
     for waiting in (100, 10_000):
-        bench = Bench(slots=4, waiting=20_000)
+        bench = Bench(slots=4, waiting=20_000, draft_tokens=0)  # drafts differ from step to step
         requests = [bench.submit(f"j{at}", share=f"s{at % 7}", max_tokens=90) for at in range(waiting)]
         bench.engine.step()  # takes in what has arrived
         costs[waiting] = max(lines_run(bench.engine.step) for _ in range(3))
@@ -574,6 +578,23 @@ def test_an_idle_engine_takes_no_steps(bench):
     steps = bench.engine.steps
     bench.engine.stop()
     assert bench.engine.steps == steps == 8
+
+
+def test_what_was_drafted_behind_an_end_is_not_said(bench):
+    """The backend cannot know where a text ends: a stop string, or the token that ends it, may stand amid a draft."""
+    said = {"stopped": "xyzx", "ended": f"xy{chr(END)}x"}
+
+    def speak(plan):
+        ready = [*plan.decode, *(chunk.sequence for chunk in plan.prefill if chunk.is_last)]
+        return [Sampled(each, ord(letter)) for each in ready for letter in said[each.request.job_id]]
+
+    requests = [bench.submit(name, max_tokens=30, stop=("yz",)) for name in said]
+    bench.backend().step = speak
+    bench.engine.start()
+    assert bench.wait(*requests) == [FinishReason.STOP, FinishReason.STOP]
+    assert [request.samples[0].output for request in requests] == [[*map(ord, "xyz")], [*map(ord, "xy")]]
+    assert [request.usage.completion_tokens for request in requests] == [3, 2]
+    assert [bench.outlet.text(name) for name in said] == ["x", "xy"]
 
 
 def test_end_of_text_ends_a_sample_and_mixed_samples_end_with_length(bench):
