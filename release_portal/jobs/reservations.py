@@ -27,20 +27,23 @@ KEPT_SECONDS = 2 * 86_400
 # Fills that are overtaken by the end of another request are tried again; so often at most.
 ATTEMPTS = 20
 
-# An entry of `open` is "<day> <tokens> <time in microseconds after which it is looked up>".
+# An entry of `open` is "<day> <tokens> <time in microseconds after which it is looked up> <mark>". The mark is
+# `reserved` until the reservation is confirmed, then `kept`; what was filled in from the database is `kept` as well.
+# The state says how many entries there are: where Redis has lost one key and not the other, both are filled anew.
 RESERVE_LUA = """
 local state, open, recent, ticket = unpack(KEYS)
 local job, asked, day, yesterday, at, minute_ago, held_until, fresh, seconds = unpack(ARGV, 1, 9)
 local per_day, per_minute, at_once = tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12])
 local from = redis.call('HGET', state, 'from')
-if not from or day < from then
+local is_whole = tonumber(redis.call('HGET', state, 'running') or -1) == redis.call('HLEN', open)
+if not from or day < from or not is_whole then
   redis.call('SET', ticket, fresh, 'NX', 'EX', 10)
   return {'fill', redis.call('GET', ticket)}
 end
 local reserved, running, doubtful = 0, 0, {}
 local entries = redis.call('HGETALL', open)
 for i = 1, #entries, 2 do
-  local of, tokens, until_ = string.match(entries[i + 1], '^(%S+) (%d+) (%d+)$')
+  local of, tokens, until_ = string.match(entries[i + 1], '^(%S+) (%d+) (%d+)')
   if entries[i] ~= job then
     if tonumber(until_) <= tonumber(at) then doubtful[#doubtful + 1] = entries[i] end
     running = running + 1
@@ -69,21 +72,25 @@ elseif count >= per_minute then
   code = 'requests_per_minute'
   free = redis.call('ZRANGE', recent, -per_minute, -per_minute, 'WITHSCORES')[2]
 else
-  redis.call('HSET', open, job, day .. ' ' .. asked .. ' ' .. held_until)
+  redis.call('HSET', open, job, day .. ' ' .. asked .. ' ' .. held_until .. ' reserved')
+  redis.call('HINCRBY', state, 'running', 1)
   redis.call('ZADD', recent, at, job)
 end
 for _, key in ipairs({state, open, recent}) do redis.call('EXPIRE', key, seconds) end
 return {code, used, reserved, running, count, free}
 """
 
-# Keep a reservation for as long as its request may run; 0 when Redis does not hold it (any more).
+# Keep an entry for as long as its request may run; 0 when Redis does not hold it (any more). What was filled in from
+# the database since does not confirm a reservation: of several that each found room before Redis was emptied, and were
+# in the database before it was filled, all would be found there, and together they may be too many.
 CONFIRM_LUA = """
 local open, ticket = unpack(KEYS)
-local job, until_ = unpack(ARGV)
+local job, until_, is_confirmation = unpack(ARGV)
 redis.call('DEL', ticket)
 local entry = redis.call('HGET', open, job)
 if not entry then return 0 end
-redis.call('HSET', open, job, (string.gsub(entry, '%d+$', until_)))
+if is_confirmation == '1' and not string.match(entry, ' reserved$') then return 0 end
+redis.call('HSET', open, job, string.match(entry, '^%S+ %d+ ') .. until_ .. ' kept')
 return 1
 """
 
@@ -96,8 +103,11 @@ redis.call('DEL', ticket)
 local entry = redis.call('HGET', open, job)
 if not entry then return 0 end
 redis.call('HDEL', open, job)
-if tonumber(charged) > 0 then
-  redis.call('HINCRBY', state, 'used:' .. string.match(entry, '^%S+'), charged)
+if redis.call('EXISTS', state) == 1 then
+  redis.call('HINCRBY', state, 'running', -1)
+  if tonumber(charged) > 0 then
+    redis.call('HINCRBY', state, 'used:' .. string.match(entry, '^%S+'), charged)
+  end
 end
 if is_forgotten == '1' then redis.call('ZREM', recent, job) end
 return 1
@@ -113,6 +123,7 @@ numbers = cjson.decode(numbers)
 redis.call('HSET', state, 'generation', given, 'from', numbers.from)
 for day, used in pairs(numbers.used) do redis.call('HSET', state, 'used:' .. day, used) end
 for job, entry in pairs(numbers.open) do redis.call('HSET', open, job, entry) end
+redis.call('HSET', state, 'running', redis.call('HLEN', open))
 for job, moment in pairs(numbers.recent) do redis.call('ZADD', recent, moment, job) end
 for _, key in ipairs({state, open, recent}) do redis.call('EXPIRE', key, seconds) end
 return 1
@@ -205,9 +216,8 @@ class Reservations:
         raise Unavailable("The quota could not be read.", code="quota_busy", change="Try again in a moment.")
 
     def confirm(self, holder: str, job_id: str, *, until: datetime) -> bool:
-        """Keep a reservation until its job must have ended; False when Redis has lost it."""
-        keys = _keys(holder)
-        return bool(self._confirm(keys=[keys[1], keys[3]], args=[job_id, _micros(until + HELD)]))
+        """Keep a reservation, once, until its job must have ended; False when Redis has lost it."""
+        return self._keep(holder, job_id, until, is_confirmation=True)
 
     def release(self, holder: str, job_id: str, *, charged: int) -> bool:
         """Give back what a job had set aside and count what it used; False when that was done before."""
@@ -216,6 +226,11 @@ class Reservations:
     def forget(self, claim: Claim) -> None:
         """Undo a reservation whose job was never written."""
         self._release(keys=_keys(claim.holder), args=[claim.job_id, 0, 1])
+
+    def _keep(self, holder: str, job_id: str, until: datetime, *, is_confirmation: bool) -> bool:
+        keys = _keys(holder)
+        args = [job_id, _micros(until + HELD), int(is_confirmation)]
+        return bool(self._confirm(keys=[keys[1], keys[3]], args=args))
 
     def _asked(self, claim: Claim, limits: Limits, at: datetime) -> list[Any]:
         day = at.astimezone(UTC).date()
@@ -230,7 +245,7 @@ class Reservations:
         filled = {
             "from": (at.astimezone(UTC).date() - timedelta(days=1)).isoformat(),
             "used": {day: str(used) for day, used in numbers.used.items()},
-            "open": {job: f"{day} {tokens} {until}" for job, (day, tokens) in numbers.open.items()},
+            "open": {job: f"{day} {tokens} {until} kept" for job, (day, tokens) in numbers.open.items()},
             "recent": {job: _micros(moment) for job, moment in numbers.recent.items()},
         }
         self._fill(keys=_keys(holder), args=[ticket, json.dumps(filled), KEPT_SECONDS])
@@ -239,7 +254,7 @@ class Reservations:
         """Ask the database about reservations that are older than their requests can be."""
         for job_id, fate in self._books.fates(job_ids).items():
             if fate.is_open:
-                self.confirm(holder, job_id, until=at)
+                self._keep(holder, job_id, at, is_confirmation=False)
             elif fate.is_unknown:
                 self.forget(Claim(holder, job_id, 0))
             else:

@@ -233,7 +233,7 @@ def test_what_the_database_would_fill_redis_with_is_what_redis_held(
     assert numbers.open == {job.pk: (day, ASKED) for job in jobs[1:]}
     assert set(numbers.recent) == {job.pk for job in jobs}
     held = in_redis(service, world)
-    assert {job: entry.rsplit(" ", 1)[0] for job, entry in held.items()} == {
+    assert {job: entry.rsplit(" ", 2)[0] for job, entry in held.items()} == {
         job: f"{of} {tokens}" for job, (of, tokens) in numbers.open.items()
     }
     assert DatabaseBooks().fates([jobs[0].pk, "job-unknown"])[jobs[0].pk].charged == 21

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -207,6 +207,36 @@ def test_an_emptied_redis_is_filled_before_the_first_answer(
     assert ledger.reads == 2, "once at the first request, once after Redis was emptied"
 
 
+@pytest.mark.parametrize("lost", ["state", "open", "an entry"])
+def test_a_redis_that_lost_a_part_is_filled_before_the_first_answer(
+    client: redis.Redis, reservations: Reservations, ledger: Ledger, lost: str
+) -> None:
+    """Keys go one by one where memory runs out: what is left must not look like the whole."""
+    ask(reservations, ledger, "a", 900, EVENING)
+    reads, entries = ledger.reads, f"quota:{{{HOLDER}}}:open"
+    assert ask(reservations, ledger, "b", 101, EVENING) == "tokens_per_day"
+    assert ledger.reads == reads, "the whole is not filled again"
+    if lost == "an entry":
+        client.hdel(entries, "a")
+    else:
+        client.delete(f"quota:{{{HOLDER}}}:{lost}")
+    assert ask(reservations, ledger, "b", 101, EVENING) == "tokens_per_day"
+    assert ledger.reads == reads + 1
+    end(reservations, ledger, "a", 300)
+    assert ask(reservations, ledger, "b", 700, EVENING) == "within_quota"
+    assert ledger.reads == reads + 1, "an end leaves it whole"
+
+
+def test_an_end_that_finds_no_state_leaves_none_behind(
+    client: redis.Redis, reservations: Reservations, ledger: Ledger
+) -> None:
+    """A state that was begun anew by an end would have no time at which it goes."""
+    ask(reservations, ledger, "a", 900, EVENING)
+    client.delete(f"quota:{{{HOLDER}}}:state")
+    assert reservations.release(HOLDER, "a", charged=300)
+    assert not client.exists(f"quota:{{{HOLDER}}}:state")
+
+
 def test_a_fill_that_was_overtaken_by_the_end_of_a_request_is_void(
     client: redis.Redis, reservations: Reservations, ledger: Ledger
 ) -> None:
@@ -251,6 +281,24 @@ def test_a_reservation_that_redis_lost_is_not_confirmed(
     assert not reservations.confirm(HOLDER, "a", until=EVENING + PERMIT)
 
 
+def test_reservations_that_each_found_room_before_redis_was_emptied_are_not_confirmed_together(
+    client: redis.Redis, reservations: Reservations, ledger: Ledger
+) -> None:
+    """Both are in the database when Redis is filled again: being found there is not being reserved."""
+    for job in ("a", "b"):
+        assert reservations.reserve(Claim(HOLDER, job, 900), LIMITS, at=EVENING)
+        client.flushall()
+    ledger.jobs |= {"a": (EVENING, 900), "b": (EVENING, 900)}
+    assert ask(reservations, ledger, "c", 1, EVENING, replace(LIMITS, concurrent=99)) == "tokens_per_day"
+    assert not reservations.confirm(HOLDER, "a", until=EVENING + PERMIT)
+    assert not reservations.confirm(HOLDER, "b", until=EVENING + PERMIT)
+
+
+def test_a_reservation_is_confirmed_once(reservations: Reservations, ledger: Ledger) -> None:
+    ask(reservations, ledger, "a", 900, EVENING)
+    assert not reservations.confirm(HOLDER, "a", until=EVENING + PERMIT)
+
+
 # --- Nothing leaks --------------------------------------------------------------------------------------------------
 
 
@@ -272,6 +320,15 @@ def test_an_end_that_redis_never_heard_of_is_looked_up_and_charged_once(
     assert later.date() > EVENING.date()
     assert ask(reservations, ledger, "b", 701, later) == "within_quota", "another day, and it runs no more"
     assert not reservations.release(HOLDER, "a", charged=300)
+
+
+def test_a_job_that_was_never_confirmed_is_looked_up_and_stays(reservations: Reservations, ledger: Ledger) -> None:
+    """Its process was killed between commit and confirmation; its job is open until the settlement ends it."""
+    assert reservations.reserve(Claim(HOLDER, "a", 900), LIMITS, at=EVENING - HELD)
+    ledger.jobs["a"] = (EVENING - HELD, 900)
+    assert ask(reservations, ledger, "b", 900, EVENING) == "tokens_per_day"
+    end(reservations, ledger, "a", 0)
+    assert ask(reservations, ledger, "b", 900, EVENING) == "within_quota"
 
 
 def test_a_job_that_runs_for_longer_is_looked_up_and_stays(reservations: Reservations, ledger: Ledger) -> None:
