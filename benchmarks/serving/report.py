@@ -166,7 +166,11 @@ def _through_table(run: Run) -> str:
 
 def _celery_words(run: Run) -> str:
     streams, share = max(_celery_shares(run).items())
-    return f"Celery and Redis alone / bare engine, {streams} streams: {share}. There is no goal for it."
+    return (
+        f"Celery and Redis alone / bare engine, {streams} streams: {share}. There is no goal for it. The bare engine "
+        "is told that no token ends a text; the others forbid these tokens by `logit_bias`, which costs them a copy of "
+        "the logits in each step."
+    )
 
 
 def _celery_shares(run: Run) -> dict[int, Spread]:
