@@ -38,7 +38,6 @@ class Computer:
         self.cached = {}  # sequence -> tokens in its slot
         self.steps = 0
         self.cuts = {}  # sequence -> where its prompt was cut, each time it was read
-        self.drafted = 0  # sequences of which something was drafted
         self.admitted = []  # sequences in the order of their admissions
 
     def step(self, say=said_by):
@@ -60,7 +59,6 @@ class Computer:
         read = sum(chunk.stop - chunk.start for chunk in plan.prefill)
         assert read + len(plan.decode) + sum(map(len, plan.drafts.values())) <= self.scheduler.room.tokens
         assert plan
-        self.drafted += len(plan.drafts)
         ready = [*plan.decode, *(chunk.sequence for chunk in plan.prefill if chunk.is_last)]
         return [sequence for sequence in ready if self._speak(sequence, plan.drafts.get(sequence, ()), say)]
 
