@@ -60,7 +60,7 @@ def choose(logits: Tensor, draws: Sequence[Draw], watermark: Watermark | None = 
     choices = [Choice(None, 0.0)] * len(draws)
     for rows, pick in _groups(draws, is_sound):
         drawn = [draws[row] for row in rows]
-        picked = pick(adjusted(_rows(logits, rows), drawn, watermark), drawn)
+        picked = pick(adjusted(rows_of(logits, rows), drawn, watermark), drawn)
         for row, choice in zip(rows, picked, strict=True):
             choices[row] = choice
     return choices
@@ -92,7 +92,8 @@ def _pick_of(settings: SamplingSettings) -> Pick:
     return _pick_of_few if settings.top_k else _pick_of_all
 
 
-def _rows(logits: Tensor, rows: list[int]) -> Tensor:
+def rows_of(logits: Tensor, rows: list[int]) -> Tensor:
+    """Some rows of logits [rows, vocabulary], without a copy where all are asked for, in their order."""
     return logits if len(rows) == len(logits) else logits[rows]
 
 

@@ -19,7 +19,7 @@ from inference.backends.likelihood import first_of_prompt, likelihoods
 from inference.backends.passes import Pass, Span, running
 from inference.backends.pretrained import load_whole, weights_bytes
 from inference.backends.quicker import ATTENTION
-from inference.backends.sampling import Choice, Draw, choose
+from inference.backends.sampling import Choice, Draw, choose, rows_of
 from inference.backends.scoring import Score
 from inference.backends.vocabulary import Vocabulary
 from inference.contract import Function, TokenLogprob
@@ -254,7 +254,7 @@ class SlotBackend:
         said: list[list[Sampled]] = [[] for _ in asked]
         going_on, at = list(range(len(asked))), 0
         while going_on:
-            rows = _rows(logits, [places[number] + at for number in going_on])  # [going on, vocabulary]
+            rows = rows_of(logits, [places[number] + at for number in going_on])  # [going on, vocabulary]
             choices = choose(rows, [_draw(asked[number], at) for number in going_on], self._watermark)
             for number, choice, row in zip(going_on, choices, rows, strict=True):
                 said[number].append(self._sampled(asked[number].sequence, choice, row))
@@ -330,10 +330,6 @@ def _draw(asked: _Asked, at: int) -> Draw:
     request, output = sequence.request, sequence.output
     said = [*output, *asked.draft[:at]] if at else output
     return Draw(request.order.settings, sequence.sample, len(said), request.prompt_ids, said)
-
-
-def _rows(logits: Tensor, rows: list[int]) -> Tensor:
-    return logits if len(rows) == len(logits) else logits[rows]
 
 
 def _memory(device: torch.device) -> int:
