@@ -45,6 +45,8 @@ class Packed(nn.Module):
         made: Tensor = torch.ops.mkldnn._linear_pointwise(given, self._weight, self._bias, "none", [], "")
         return made
 
+    __call__ = forward  # nothing is hung onto it that the longer way of nn.Module would have to look for
+
 
 class OnePass:
     """Linear layers that are given the same tensor, such as those of queries, keys and values, computed together.
@@ -64,7 +66,7 @@ class OnePass:
     def take(self, at: int, given: Tensor) -> Tensor:
         """Return what layer `at` makes of its input; nothing is kept once every layer was asked."""
         if given is not self._given or at not in self._made:
-            self._given, self._made = given, dict(enumerate(self.packed(given).split(self._sizes, -1)))
+            self._given, self._made = given, dict(enumerate(self.packed(given).split_with_sizes(self._sizes, -1)))
         made = self._made.pop(at)
         if not self._made:
             self._given = None
@@ -84,9 +86,16 @@ class Part(nn.Module):
         self.nbytes = whole.packed.nbytes if at == 0 else 0
         self._whole, self._at = whole, at
 
+    @property
+    def together(self) -> Packed:
+        """The layer that computes all of them, one after the other."""
+        return self._whole.packed
+
     def forward(self, given: Tensor) -> Tensor:
         """Return [..., out] of [..., in]."""
         return self._whole.take(self._at, given)
+
+    __call__ = forward
 
 
 def packed_bytes(model: Any) -> int:

@@ -81,17 +81,14 @@ class Pass:
         Returns:
             [1, tokens, heads, size].
         """
-        _, heads, tokens, size = query.shape
-        seen = query.new_empty(1, tokens, heads, size)
-        if self.decoding:
-            seen[0, : self.decoding] = self._decoded(query[0, :, : self.decoding].transpose(0, 1), scaling)
+        seen = [self._decoded(query[0, :, : self.decoding].transpose(0, 1), scaling)] if self.decoding else []
         for number, span in enumerate(self.spans):
-            group = heads // key.shape[1]
+            group = query.shape[1] // key.shape[1]
             read = slice(span.first, span.last)
             mask = self._mask(number, group, query)
             keys, values = self._cached(span, key[:, :, read], value[:, :, read])
-            seen[:, read] = grouped(query[:, :, read], keys, values, mask, scaling).transpose(1, 2)
-        return seen
+            seen.append(grouped(query[:, :, read], keys, values, mask, scaling)[0].transpose(0, 1))
+        return (seen[0] if len(seen) == 1 else torch.cat(seen)).unsqueeze(0)
 
     def _decoded(self, query: Tensor, scaling: float | None) -> Tensor:
         """What one token of each row sees, [rows, heads, size], as its query."""

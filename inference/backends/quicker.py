@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
-from torch import Tensor, nn
-from transformers import AttentionInterface
+from torch import nn
 from transformers.activations import NewGELUActivation
 from transformers.pytorch_utils import Conv1D
 
+from inference.backends.llama import fewer_steps
 from inference.backends.packed import OnePass, Packed, Part, can_pack
-from inference.backends.passes import current, grouped
 
-ATTENTION = "grouped"  # name by which transformers finds `attend`
 # Layers of one module that transformers gives the same tensor, one after the other.
 TOGETHER = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))
 
@@ -26,6 +23,9 @@ def quicken(model: nn.Module) -> None:
             _join(parent, names)
         for name, child in parent.named_children():
             setattr(parent, name, _quicker(child))
+    for parent in list(model.modules()):  # what is laid out together is known now
+        for name, child in parent.named_children():
+            setattr(parent, name, fewer_steps(child))
 
 
 def _join(parent: nn.Module, names: Sequence[str]) -> None:
@@ -48,31 +48,6 @@ def _quicker(layer: nn.Module) -> nn.Module:
     return _linear(layer) if isinstance(layer, Conv1D) else layer
 
 
-def attend(
-    module: nn.Module,
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    attention_mask: Tensor,
-    *,
-    scaling: float | None = None,
-    **_: Any,
-) -> tuple[Tensor, None]:
-    """Attention of a pass over many texts, or of a model called by itself.
-
-    Args:
-        module: layer; not looked at.
-        query: [batch, heads, new, head size].
-        key, value: [batch, key heads, length, head size].
-        attention_mask: [batch, 1, new, length], true (or 0) where a new position may look; not asked within a pass.
-        scaling: of the products; None: one over the root of the head size.
-    """
-    if (one := current()) is not None:
-        return one.attend(query, key, value, scaling), None
-    mask = attention_mask.repeat(1, 1, query.shape[1] // key.shape[1], 1)
-    return grouped(query, key, value, mask, scaling).transpose(1, 2).contiguous(), None
-
-
 def _linear(layer: Conv1D) -> nn.Module:
     weight = layer.weight.detach().t().contiguous()  # [out, in]
     if can_pack(weight):
@@ -81,6 +56,3 @@ def _linear(layer: Conv1D) -> nn.Module:
         linear = nn.Linear(weight.shape[1], weight.shape[0])
     linear.weight, linear.bias = nn.Parameter(weight, requires_grad=False), layer.bias
     return linear
-
-
-AttentionInterface.register(ATTENTION, attend)

@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 from transformers import AutoModelForCausalLM
 
+from inference.backends.attention import ATTENTION
 from inference.backends.cache import SlotCache, token_bytes
 from inference.backends.embedding import Embedding
 from inference.backends.likelihood import first_of_prompt, likelihoods
 from inference.backends.passes import Pass, Span, running
 from inference.backends.pretrained import load_whole, weights_bytes
-from inference.backends.quicker import ATTENTION
 from inference.backends.sampling import Choice, Draw, choose, rows_of
 from inference.backends.scoring import Score
 from inference.backends.vocabulary import Vocabulary

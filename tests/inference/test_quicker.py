@@ -7,24 +7,30 @@ from types import SimpleNamespace
 import pytest
 import torch
 from torch import nn
-from transformers import AutoModelForCausalLM, GPT2Config, LlamaConfig
+from transformers import AutoModelForCausalLM, GPT2Config, LlamaConfig, MistralConfig
 from transformers.activations import NewGELUActivation
+from transformers.models.llama.modeling_llama import LlamaAttention, LlamaMLP, LlamaRMSNorm
 from transformers.pytorch_utils import Conv1D
 
-from inference.backends import pretrained
+from inference.backends import pretrained, quicker
+from inference.backends.attention import ATTENTION
+from inference.backends.llama import Attention, FeedForward, Norm
 from inference.backends.packed import OnePass, Packed, Part, can_pack
-from inference.backends.quicker import ATTENTION, quicken
+from inference.backends.quicker import quicken
 from inference.backends.slots import SlotBackend
 
 GPT2 = GPT2Config(vocab_size=300, n_positions=64, n_embd=32, n_layer=2, n_head=4)
-LLAMA = LlamaConfig(
-    vocab_size=300,
-    hidden_size=32,
-    intermediate_size=64,
-    num_hidden_layers=2,
-    num_attention_heads=4,
-    num_key_value_heads=2,
-)
+SHAPE = {
+    "vocab_size": 300,
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+}
+LLAMA = LlamaConfig(**SHAPE)
+WITH_BIAS = LlamaConfig(**SHAPE, attention_bias=True, mlp_bias=True, hidden_act="gelu")
+MISTRAL = MistralConfig(**SHAPE)
 IDS = torch.arange(24).reshape(2, 12)
 MASK = torch.ones(12, 12, dtype=torch.bool).tril()[None, None]
 
@@ -38,17 +44,59 @@ def logits_of(model: nn.Module) -> torch.Tensor:
     return model(IDS, attention_mask=MASK).logits
 
 
-@pytest.mark.parametrize("config", [GPT2, LLAMA], ids=["gpt2", "llama"])
+@pytest.mark.parametrize("config", [GPT2, LLAMA, WITH_BIAS, MISTRAL], ids=["gpt2", "llama", "with biases", "mistral"])
 def test_a_quickened_model_says_what_it_said(config):
     torch.manual_seed(1)
     model = AutoModelForCausalLM.from_config(config, attn_implementation="sdpa").eval()
     before = logits_of(model)
-    quicken(model)
     model.set_attn_implementation(ATTENTION)
+    quicken(model)
     after = logits_of(model)
     assert torch.allclose(before, after, atol=1e-5)
     assert torch.equal(before.argmax(-1), after.argmax(-1))
     assert NewGELUActivation not in kinds_of_layers(model)
+
+
+def test_llamas_layers_take_fewer_steps_and_those_of_its_kin_are_laid_out_together():
+    llama, mistral = (
+        AutoModelForCausalLM.from_config(config, attn_implementation=ATTENTION) for config in (LLAMA, MISTRAL)
+    )
+    quicken(llama)
+    quicken(mistral)
+    assert {Norm, Attention, FeedForward} <= kinds_of_layers(llama)
+    assert not {Part, LlamaRMSNorm, LlamaAttention, LlamaMLP} & kinds_of_layers(llama)
+    assert Part in kinds_of_layers(mistral)
+
+
+def test_whoever_attends_in_another_way_goes_on_to():
+    model = AutoModelForCausalLM.from_config(LLAMA, attn_implementation="sdpa")
+    quicken(model)
+    assert {LlamaAttention, FeedForward, Norm} <= kinds_of_layers(model)
+    assert torch.isfinite(logits_of(model)).all()
+
+
+def test_weights_that_cannot_be_laid_out_stay_in_layers_of_transformers(monkeypatch):
+    monkeypatch.setattr(quicker, "can_pack", lambda weight: False)
+    torch.manual_seed(1)
+    model = AutoModelForCausalLM.from_config(LLAMA, attn_implementation="sdpa").eval()
+    before = logits_of(model)
+    quicken(model)
+    assert {LlamaAttention, LlamaMLP, Norm} <= kinds_of_layers(model)
+    assert torch.allclose(before, logits_of(model), atol=1e-5)
+
+
+@pytest.mark.parametrize(("dtype", "closeness"), [(torch.float32, 1e-6), (torch.bfloat16, 2**-7)])
+def test_the_norm_gives_what_transformers_gives_and_to_a_row_the_same_in_any_company(dtype, closeness):
+    torch.manual_seed(1)
+    theirs = LlamaRMSNorm(576, eps=1e-5).to(dtype)
+    theirs.weight.data = torch.rand(576).to(dtype) + 0.5
+    rows = (torch.randn(300, 576) * 10).to(dtype)
+    rows[7] = 0  # only what is added under the root keeps it finite
+    together = Norm(theirs)(rows)
+    assert together.dtype == dtype
+    assert torch.allclose(together, theirs(rows), rtol=closeness, atol=closeness)
+    for count in (1, 2, 16, 65):
+        assert torch.equal(Norm(theirs)(rows[:count]), together[:count])
 
 
 def test_layers_of_gpt2_are_turned_round_in_any_numbers():
@@ -114,8 +162,8 @@ def test_layers_given_the_same_tensor_compute_once_and_keep_nothing():
     layers = [nn.Linear(8, width) for width in (4, 6, 2)]
     given, other = torch.randn(3, 8), torch.randn(3, 8)
     whole = OnePass(layers)
-    passes, compute = [], whole.packed.forward
-    whole.packed.forward = lambda tensor: passes.append(1) or compute(tensor)
+    passes, compute = [], whole.packed
+    whole.packed = lambda tensor: passes.append(1) or compute(tensor)
     for tensor in (given, other, given):
         for at, layer in enumerate(layers):
             assert torch.allclose(whole.take(at, tensor), layer(tensor), atol=1e-6)
@@ -130,7 +178,7 @@ def test_layers_given_the_same_tensor_compute_once_and_keep_nothing():
 def test_layers_are_laid_out_in_float32_and_their_memory_is_counted(tiny_models):
     backend = SlotBackend(tiny_models["llama"], max_context=64)
     kinds = kinds_of_layers(backend._model)
-    assert {Packed, Part} <= kinds
+    assert Packed in kinds
     assert nn.Linear not in kinds
     plain = AutoModelForCausalLM.from_pretrained(tiny_models["llama"])
     counted = sum(each.nbytes for each in plain.parameters())
