@@ -43,23 +43,25 @@ class RequestContext:
         """Handle a request in whichever way the server runs."""
         if iscoroutinefunction(self):
             return self._call_async(request)
-        early, began = self._begin(request), time.monotonic()
-        return self._end(request, early or self.get_response(request), began)
+        refusal, began = self._begin(request), time.monotonic()
+        response = error_page(request, refusal) if refusal else self.get_response(request)
+        return self._end(request, response, began)
 
     async def _call_async(self, request: HttpRequest) -> HttpResponse:
-        early, began = await sync_to_async(self._begin)(request), time.monotonic()
-        return self._end(request, early or await self.get_response(request), began)
+        refusal, began = self._begin(request), time.monotonic()
+        refused = await sync_to_async(error_page)(request, refusal) if refusal else None
+        return self._end(request, refused or await self.get_response(request), began)
 
-    def _begin(self, request: HttpRequest) -> HttpResponse | None:
+    def _begin(self, request: HttpRequest) -> PortalError | None:
         request.request_id = f"req-{secrets.token_hex(8)}"  # type: ignore[attr-defined]
         _give_actor(request)
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request.request_id)  # type: ignore[attr-defined]
         length = request.META.get("CONTENT_LENGTH") or "0"
         if length.isdigit() and int(length) > limit_of(request.path):
-            return error_page(request, too_large(request.path))
+            return too_large(request.path)
         if "\x00" in request.path:  # databases refuse it with an error of their own
-            return error_page(request, NotFound("There is nothing at this address.", change="Check the address."))
+            return NotFound("There is nothing at this address.", change="Check the address.")
         return None
 
     def _end(self, request: HttpRequest, response: HttpResponse, began: float) -> HttpResponse:
