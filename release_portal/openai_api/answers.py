@@ -37,6 +37,11 @@ class Answer:
         self._tells_logprobs = jobs[0].settings.logprobs is not None
         self._writers = [LogprobWriter(shape.is_chat) for _ in range(len(jobs) * self._samples)]
 
+    @property
+    def is_stream(self) -> bool:
+        """Whether the client wants it event by event."""
+        return self._call.is_stream
+
     async def whole(self) -> dict[str, Any]:
         """Wait for all ends; raise what the first failure was."""
         pieces: list[list[dict[str, Any]]] = [[] for _ in self._jobs]

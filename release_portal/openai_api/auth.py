@@ -12,8 +12,7 @@ from release_portal.core.clock import now
 from release_portal.core.errors import NotAuthenticated
 
 
-@sync_to_async
-def caller(request: HttpRequest) -> Actor:
+def caller_of(request: HttpRequest) -> Actor:
     """Return the actor for the Authorization header; raise NotAuthenticated with the way out."""
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not secret.strip():
@@ -23,3 +22,6 @@ def caller(request: HttpRequest) -> Actor:
             change="Send the header 'Authorization: Bearer <token>'; create a token on your account page.",
         )
     return actor_of_token(authenticate_token(secret.strip(), at=now()))
+
+
+caller = sync_to_async(caller_of)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -14,7 +15,7 @@ from release_portal.core.clock import now
 from release_portal.core.errors import NotFound, PortalError
 from release_portal.generation.chat import render_chat
 from release_portal.openai_api.answers import Answer
-from release_portal.openai_api.auth import caller
+from release_portal.openai_api.auth import caller, caller_of
 from release_portal.openai_api.embeddings import EmbeddingAnswer
 from release_portal.openai_api.errors import Limited, no_model, openai_view
 from release_portal.openai_api.limits import add_headers
@@ -44,27 +45,20 @@ async def model(request: HttpRequest, slug: str) -> HttpResponse:
 @openai_view("POST")
 async def completions(request: HttpRequest) -> HttpResponseBase:
     """Continue a text."""
-    actor = await caller(request)
-    return await _answer(actor, read_completion(read_json(request.body)))
+    return await _answered(request, _completion_in)
 
 
 @openai_view("POST")
 async def chat_completions(request: HttpRequest) -> HttpResponseBase:
     """Answer a conversation, with sizes that have a chat template."""
-    actor = await caller(request)
-    call = read_chat(read_json(request.body))
-    prompt = await sync_to_async(_chat_prompt)(actor, call)
-    return await _answer(actor, call, prompt=prompt)
+    return await _answered(request, _chat_in)
 
 
 @openai_view("POST")
 async def embeddings(request: HttpRequest) -> HttpResponseBase:
     """Give a vector for each text: the pooled hidden states of a size."""
-    actor = await caller(request)
-    call = read_embedding(read_json(request.body))
-    jobs, headers = await sync_to_async(submit_embeddings)(actor, call)
-    facts = await sync_to_async(embedding_facts)(jobs, call)
-    response = await _whole(EmbeddingAnswer(jobs, call, facts), headers)
+    answer, headers = await _embedded(request)
+    response = await _whole(answer, headers)
     add_headers(response, headers)
     return response
 
@@ -100,6 +94,16 @@ def _explain_missing(actor: Actor, slug: str) -> None:
         raise no_model(slug) from error
 
 
+def _completion_in(actor: Actor, body: dict[str, Any]) -> Submission:
+    call = read_completion(body)
+    return Submission(call, call.prompts, is_chat=False)
+
+
+def _chat_in(actor: Actor, body: dict[str, Any]) -> Submission:
+    call = read_chat(body)
+    return Submission(call, (_chat_prompt(actor, call),), is_chat=True)
+
+
 def _chat_prompt(actor: Actor, call: Call) -> str:
     try:
         access = size_for(actor, call.model, Action.GENERATE, at=now())
@@ -108,12 +112,31 @@ def _chat_prompt(actor: Actor, call: Call) -> str:
     return render_chat(access.size, call.messages)
 
 
-async def _answer(actor: Actor, call: Call, *, prompt: str | None = None) -> HttpResponseBase:
-    """Submit a call and answer it; with a prompt that a chat template wrote it is a chat."""
-    submission = Submission(call, call.prompts if prompt is None else (prompt,), is_chat=prompt is not None)
-    jobs, headers = await sync_to_async(submit)(actor, submission)
-    answer = Answer(jobs, call, await sync_to_async(shape_of)(jobs, submission))
-    if call.is_stream:
+# From the token to the queue in one go: each time a request comes back for a thread it waits behind all the others.
+@sync_to_async
+def _submitted(
+    request: HttpRequest, read: Callable[[Actor, dict[str, Any]], Submission]
+) -> tuple[Answer, dict[str, str]]:
+    """Submit what a client asks for; return its answer to come, and the headers of the quota."""
+    actor = caller_of(request)
+    submission = read(actor, read_json(request.body))
+    jobs, headers = submit(actor, submission)
+    return Answer(jobs, submission.call, shape_of(jobs, submission)), headers
+
+
+@sync_to_async
+def _embedded(request: HttpRequest) -> tuple[EmbeddingAnswer, dict[str, str]]:
+    """The same for texts whose vectors are asked for."""
+    actor = caller_of(request)
+    call = read_embedding(read_json(request.body))
+    jobs, headers = submit_embeddings(actor, call)
+    return EmbeddingAnswer(jobs, call, embedding_facts(jobs, call)), headers
+
+
+async def _answered(request: HttpRequest, read: Callable[[Actor, dict[str, Any]], Submission]) -> HttpResponseBase:
+    """Submit what a client asks for, and answer it."""
+    answer, headers = await _submitted(request, read)
+    if answer.is_stream:
         response: HttpResponseBase = StreamingHttpResponse(answer.stream(), content_type="text/event-stream")
         response["Cache-Control"] = "no-cache"
         response["X-Accel-Buffering"] = "no"
