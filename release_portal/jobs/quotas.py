@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import redis
 from django.db import transaction
-from django.db.models import CharField, Count, F, Sum, Value
+from django.db.models import CharField, Count, F, Min, Q, Sum, Value
 
 from release_portal.access.models import Grant, UsageDay
 from release_portal.access.quota import PUBLIC_LIMITS, Limits, Usage, cut
@@ -53,15 +53,17 @@ def usage_of(holder: str, at: datetime) -> Usage:
     Everything that is shown is read here; what is enforced stands in Redis, which is filled from the same rows.
     """
     day = at.astimezone(UTC).date()
-    row = UsageDay.objects.filter(holder=holder, day=day).first()
-    jobs = Job.objects.of_holder(holder)
-    recent = jobs.filter(created_at__gt=at - MINUTE).order_by("created_at")
-    open_days = list(jobs.open().values_list("quota_day", "reserved_tokens"))
+    used = UsageDay.objects.filter(holder=holder, day=day).values_list("used", flat=True).first()
+    jobs = Job.objects.of_holder(holder).order_by()
+    unfinished = jobs.open().aggregate(running=Count("pk"), reserved=Sum("reserved_tokens", filter=Q(quota_day=day)))
+    recent = jobs.filter(created_at__gt=at - MINUTE).aggregate(count=Count("pk"), oldest=Min("created_at"))
     return Usage(
-        tokens=row.used if row else 0,
-        reserved=sum(tokens for of, tokens in open_days if of == day),
-        recent=tuple(recent.values_list("created_at", flat=True)),
-        running=len(open_days),
+        tokens=used or 0,
+        reserved=unfinished["reserved"] or 0,
+        # Of the last minute it is shown how many there were and when the first was: counted, since a grant may have
+        # thousands, and every answer of the API tells them.
+        recent=(recent["oldest"],) * recent["count"],
+        running=unfinished["running"],
     )
 
 

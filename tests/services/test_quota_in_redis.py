@@ -240,6 +240,22 @@ def test_what_the_database_would_fill_redis_with_is_what_redis_held(
     assert DatabaseBooks().fates(["job-unknown"])["job-unknown"].is_unknown
 
 
+def test_what_is_shown_counts_what_is_open_of_today_and_the_requests_of_the_last_minute(
+    world: World, service: redis.Redis, committed: Committed, at: datetime
+) -> None:
+    assert usage_of(holder(world), at) == quotas.Usage(tokens=0, reserved=0, recent=(), running=0)
+    night = at.replace(hour=0, minute=0, second=10, microsecond=0)
+    with committed():
+        yesterdays = submit(world, night - timedelta(seconds=20))
+        ended, second = submit(world, night - timedelta(seconds=5)), submit(world, night)
+        settle(Outcome(ended.pk, FinishReason.LENGTH, "", Usage(16, 5)), [], at=night)
+    Job.objects.filter(pk=yesterdays.pk).update(created_at=night - timedelta(minutes=2))
+    found = usage_of(holder(world), night)
+    assert (found.tokens, found.reserved, found.running) == (21, ASKED, 2), "yesterday's is open, and counts on its day"
+    assert found.recent == (night - timedelta(seconds=5),) * 2, "how many, and since when"
+    assert second.reserved_tokens == ASKED
+
+
 @pytest.mark.django_db(transaction=True)
 def test_settlements_and_requests_at_once_leave_both_places_equal(
     world: World, service: redis.Redis, at: datetime
