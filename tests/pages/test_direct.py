@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from asgiref.sync import ThreadSensitiveContext
 from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.test import AsyncClient, Client
@@ -16,36 +14,14 @@ from django.utils.deprecation import MiddlewareMixin
 from django.utils.module_loading import import_string
 
 from release_portal.pages import direct
-from tests.world import PASSWORD, SERVED, World
+from tests.threads import threads_of
+from tests.world import PASSWORD, World
 
 pytestmark = pytest.mark.django_db(transaction=True)
 # Names that differ from request to request, whoever serves it.
 PASSING = {"x-request-id", "openai-processing-ms", "set-cookie", "content-length", "content-security-policy"}
 SIGN_IN = "/accounts/login/"
 GREETING = "Successfully signed in"
-
-
-class Counting(ThreadPoolExecutor):
-    """A thread that counts what it is given."""
-
-    def __init__(self) -> None:
-        super().__init__(max_workers=1)
-        self.given: list[str] = []
-
-    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
-        self.given.append(str(fn))
-        return super().submit(fn, *args, **kwargs)
-
-
-def threads_for(client: AsyncClient, method: str, path: str, **more: Any) -> tuple[Any, int]:
-    """An answer, and how often its request went to a thread."""
-
-    async def ask() -> tuple[Any, int]:
-        thread = Counting()
-        async with ThreadSensitiveContext(executor=thread):
-            return await getattr(client, method)(path, **more), len(thread.given)
-
-    return asyncio.run(ask())
 
 
 def told(response: Any) -> dict[str, str]:
@@ -77,17 +53,9 @@ def test_every_middleware_made_for_threads_is_called_directly() -> None:
 
 def test_a_request_that_writes_nothing_goes_to_a_thread_for_its_view_alone() -> None:
     """And once for Django's own signal at its beginning; seen to be 16 and 17 with Django's own middlewares."""
-    _, without_a_view = threads_for(AsyncClient(), "get", "/v1/nothing")
-    _, with_a_view = threads_for(AsyncClient(), "get", "/healthz")
+    _, without_a_view = threads_of(AsyncClient().get, "/v1/nothing")
+    _, with_a_view = threads_of(AsyncClient().get, "/healthz")
     assert (without_a_view, with_a_view) == (1, 2)
-
-
-def test_a_call_of_v1_goes_to_a_thread_once_before_it_is_queued(world: World) -> None:
-    """And once for that signal."""
-    _, threads = threads_for(
-        AsyncClient(), "post", "/v1/completions", data={"model": SERVED, "prompt": "x"}, content_type="application/json"
-    )
-    assert threads == 2
 
 
 def test_signing_in_writes_the_session_and_a_message_is_told_once(world: World) -> None:

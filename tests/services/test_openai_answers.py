@@ -20,6 +20,7 @@ from release_portal.generation import chat
 from release_portal.jobs import relay
 from release_portal.jobs.models import Job
 from tests import fakes
+from tests.threads import threads_of
 from tests.world import END, SERVED, World
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -80,19 +81,19 @@ def failing(reason: FinishReason) -> Says:
     return lambda job_id, settings: reason
 
 
-def ask(secret: str, address: str = "completions", **more: Any) -> Any:
+async def send(secret: str, address: str = "completions", **more: Any) -> Any:
     """Send one call and read its whole answer."""
+    client = AsyncClient(raise_request_exception=False)
+    headers = {"Authorization": f"Bearer {secret}"}
+    given = {name: value for name, value in (BODY | more).items() if value is not None}
+    body = json.dumps({name: None if value is NULL else value for name, value in given.items()})
+    answer = await client.post(f"/v1/{address}", body, "application/json", headers=headers)
+    answer.read = b"".join([part async for part in answer]) if answer.streaming else answer.content
+    return answer
 
-    async def send() -> Any:
-        client = AsyncClient(raise_request_exception=False)
-        headers = {"Authorization": f"Bearer {secret}"}
-        given = {name: value for name, value in (BODY | more).items() if value is not None}
-        body = json.dumps({name: None if value is NULL else value for name, value in given.items()})
-        answer = await client.post(f"/v1/{address}", body, "application/json", headers=headers)
-        answer.read = b"".join([part async for part in answer]) if answer.streaming else answer.content
-        return answer
 
-    return asyncio.run(send())
+def ask(secret: str, address: str = "completions", **more: Any) -> Any:
+    return asyncio.run(send(secret, address, **more))
 
 
 def events(answer: Any) -> list[Any]:
@@ -114,6 +115,16 @@ def test_the_choices_of_several_prompts_are_numbered_prompt_by_prompt(
         answer["portal"]["jobs"]
     ) == set(Job.objects.values_list("pk", flat=True))
     assert answer["id"] == f"cmpl-{answer['portal']['jobs'][0]}"
+
+
+@pytest.mark.parametrize(("is_stream", "prompt"), [(False, "Hello"), (True, "Hello"), (True, ["Hello", "World"])])
+def test_a_call_goes_to_a_thread_once_from_the_token_to_the_queue(
+    world: World, service: redis.Redis, secret: str, script: Script, is_stream: bool, prompt: Any
+) -> None:
+    """And once for Django's own signal at its beginning; what is read of the answer holds no thread."""
+    script += [saying(service, " one", ".")] * 2
+    answer, threads = threads_of(send, secret, stream=is_stream, prompt=prompt)
+    assert (answer.status_code, threads) == (200, 2)
 
 
 def test_a_stream_of_several_prompts_ends_once_with_the_sum_of_their_tokens(
