@@ -113,6 +113,9 @@ def figures(run: Run) -> dict[str, Any]:
     }
 
 
+LABELS = 400  # pixels left of the bars: the longest name of a contender has room
+
+
 def chart(run: Run) -> str:
     """Return a bar for each contender and number of streams, as SVG; the tables hold the same figures."""
     bars = [
@@ -123,7 +126,8 @@ def chart(run: Run) -> str:
     most = max((value for _, value, _ in bars), default=1.0)
     rows = [_bar(at, *bar, most) for at, bar in enumerate(bars)]
     height = 20 * len(bars) + 10
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 760 {height}" role="img" font-family="sans-serif">'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {LABELS + 420} {height}" role="img" '
+    head += 'font-family="sans-serif">'
     return "\n".join([head, "<title>Tokens per second by number of streams</title>", *rows, "</svg>"]) + "\n"
 
 
@@ -131,9 +135,9 @@ def _bar(at: int, words: str, value: float, is_own: bool, most: float) -> str:
     top, width = 20 * at + 5, 340 * value / most
     fill = "#1b5e9e" if is_own else "#9aa5b1"
     return (
-        f'<text x="340" y="{top + 12}" text-anchor="end" font-size="11">{escape(words)}</text>'
-        f'<rect x="348" y="{top + 2}" width="{width:.1f}" height="13" fill="{fill}"/>'
-        f'<text x="{352 + width:.1f}" y="{top + 12}" font-size="11">{value:.0f}</text>'
+        f'<text x="{LABELS}" y="{top + 12}" text-anchor="end" font-size="11">{escape(words)}</text>'
+        f'<rect x="{LABELS + 8}" y="{top + 2}" width="{width:.1f}" height="13" fill="{fill}"/>'
+        f'<text x="{LABELS + 12 + width:.1f}" y="{top + 12}" font-size="11">{value:.0f}</text>'
     )
 
 
