@@ -34,12 +34,13 @@ def tokens_in(size: ModelSize, revision: Revision, prompt: str, *, most_new: int
         )
     count = tokenizer.count(prompt)
     limit = min(size.context or settings.SERVED_CONTEXT, settings.SERVED_CONTEXT)
+    left = limit - count
     if count + most_new > limit:
         raise InvalidInput(
             f"The prompt has {count:,} tokens and {most_new:,} more are asked for; {size.name} takes {limit:,} in all.",
-            field="prompt" if count >= limit else "max_tokens",
+            field="max_tokens" if left > 0 else "prompt",
             code="context_exceeded",
-            change=f"Shorten the prompt, or ask for at most {max(limit - count, 0):,} tokens.",
+            change=f"Shorten the prompt, or ask for at most {left:,} tokens." if left > 0 else "Shorten the prompt.",
         )
     return count
 

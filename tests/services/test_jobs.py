@@ -239,6 +239,7 @@ def test_a_prompt_that_the_size_cannot_take_is_refused_and_nothing_is_written(
     assert caught.value.change
     if code == "context_exceeded":
         assert "64" in caught.value.reason
+        assert ("ask for at most" in caught.value.change) == (field == "max_tokens"), "where fewer tokens would help"
     assert not Job.objects.exists()
     assert not UsageDay.objects.exists()
     assert fakes.queued_messages(service) == []
