@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
-import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from release_portal.core.processes import end_with_parent
+
 STOP_SECONDS = 15.0
 # A child that dies again at once is restarted more and more slowly.
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.2, 15.0
 HEALTHY_SECONDS = 20.0
-_PR_SET_PDEATHSIG = 1
 
 
 @dataclass
@@ -119,7 +116,7 @@ class Supervisor:
             text=True,
             errors="replace",
             start_new_session=True,  # Ctrl-C reaches the supervisor only; it stops the children in order
-            preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
+            preexec_fn=end_with_parent,  # noqa: PLW1509 - no process may hold the port without an owner
         )
         if child.stdin and child.process.stdin:
             child.process.stdin.write(child.stdin)
@@ -136,10 +133,3 @@ class Supervisor:
                 log.flush()
                 if not child.is_quiet:
                     self.say(f"{child.name:>8} | {line.rstrip()}")
-
-
-def _die_with_parent() -> None:
-    """End with the supervisor even when it is killed: no process may hold the port without an owner."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() == 1:
-        os._exit(1)
