@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from asgiref.sync import ThreadSensitiveContext
+from django.db import connections
 
 
 class Counting(ThreadPoolExecutor):
@@ -20,6 +21,11 @@ class Counting(ThreadPoolExecutor):
     def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
         self.given += 1
         return super().submit(fn, *args, **kwargs)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """End the thread, and the connection to the database that it keeps."""
+        super().submit(connections.close_all)
+        super().shutdown(wait, cancel_futures=cancel_futures)
 
 
 def threads_of(send: Callable[..., Coroutine[Any, Any, Any]], *args: Any, **kwargs: Any) -> tuple[Any, int]:
