@@ -1,7 +1,7 @@
 """Layers of Llama in fewer steps.
 
 Between its large products such a model takes hundreds of small steps in every pass. While one text is written each of
-them costs more than it computes: together they took a third of the time. Hence also `__call__ = forward`: nothing is
+them costs more than it computes: together they took a quarter of the time. Hence also `__call__ = forward`: nothing is
 hung onto these layers that the way of nn.Module would have to look for.
 """
 
