@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from release_portal.core.processes import end_with_parent
@@ -116,7 +118,7 @@ class Supervisor:
             text=True,
             errors="replace",
             start_new_session=True,  # Ctrl-C reaches the supervisor only; it stops the children in order
-            preexec_fn=end_with_parent,  # noqa: PLW1509 - no process may hold the port without an owner
+            preexec_fn=partial(end_with_parent, os.getpid()),  # noqa: PLW1509 - no process may hold the port without an owner
         )
         if child.stdin and child.process.stdin:
             child.process.stdin.write(child.stdin)
